@@ -1,0 +1,1 @@
+"""Wire formats, signatures and proofs; pure."""

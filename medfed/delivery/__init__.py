@@ -1,0 +1,1 @@
+"""What we owe peers: signed, in order, until it is there."""

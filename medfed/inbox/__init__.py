@@ -1,0 +1,1 @@
+"""What peers send us: authenticate, admit, record, apply."""

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, ids, clock, text, secrets. No I/O, no domain."""

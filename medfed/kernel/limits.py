@@ -1,0 +1,63 @@
+"""Every limit on what strangers, peers and members may send, in one place; docs/limits.md lists them."""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+INBOX_BODY: Final = 1 * MIB
+FETCHED_DOCUMENT: Final = 1 * MIB
+FETCHED_SMALL: Final = 64 * KIB
+"""WebFinger, NodeInfo and did:web documents."""
+FETCHED_MEDIA: Final = 40 * MIB
+CREDENTIAL: Final = 64 * KIB
+STATUS_LIST: Final = 1 * MIB
+API_BODY: Final = 1 * MIB
+UPLOAD_BODY: Final = 41 * MIB
+IMAGE_BYTES: Final = 40 * MIB
+IMAGE_PIXELS: Final = 33_200_000
+
+REDIRECTS: Final = 3
+DNS_TIMEOUT: Final = 5.0
+CONNECT_TIMEOUT: Final = 5.0
+TLS_TIMEOUT: Final = 5.0
+READ_TIMEOUT: Final = 10.0
+TOTAL_TIMEOUT: Final = 30.0
+KEY_FETCH_TIMEOUT: Final = 10.0
+
+JSON_DEPTH: Final = 32
+JSON_ARRAY: Final = 1_000
+JSON_NODES: Final = 20_000
+JSON_INT: Final = 2**53 - 1
+
+SIGNATURE_PAST_SECONDS: Final = 65 * 60
+SIGNATURE_FUTURE_SECONDS: Final = 5 * 60
+SIGNATURE_LABELS: Final = 3
+RSA_BITS: Final = (2048, 8192)
+KEYS_PER_ACTOR: Final = 10
+KEY_REFRESH_SECONDS: Final = 5 * 60
+
+ADDRESSEES: Final = 500
+TAGS: Final = 100
+ATTACHMENTS_IN: Final = 16
+MENTIONS: Final = 50
+CONTENT_IN: Final = 500 * KIB
+NAME: Final = 2_048
+SUMMARY: Final = 20 * KIB
+FIELDS: Final = 50
+FIELD: Final = 2_047
+ALSO_KNOWN_AS: Final = 256
+POLL_OPTIONS_KEPT: Final = 50
+ALT_TEXT: Final = 10_000
+
+POST_CHARACTERS: Final = 5_000
+POST_ATTACHMENTS: Final = 4
+POLL_OPTIONS: Final = 8
+POLL_OPTION_CHARACTERS: Final = 100
+CASE_FIELD: Final = 10_000
+CASE_TITLE: Final = 200
+ALT_TEXT_LOCAL: Final = 1_500
+
+RESOLVE_FETCHES: Final = 50
+REPLY_DEPTH: Final = 30
+COLLECTION_PAGES: Final = 20

@@ -1,0 +1,1 @@
+"""Images in and out: validated, rebuilt from pixels, stored."""

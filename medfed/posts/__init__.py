@@ -1,0 +1,1 @@
+"""Publish, receive, react to and read posts."""

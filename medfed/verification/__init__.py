@@ -1,0 +1,1 @@
+"""Attestations: issue, revoke, verify, recognise, and the policy that decides."""
