@@ -1,0 +1,580 @@
+-- The core of medfed. Written in PostgreSQL types, mapped for SQLite (see storage/migrate.py).
+-- Ids are 63-bit and time-sortable, times are milliseconds since the epoch, booleans are SMALLINT 0/1,
+-- JSON is TEXT. Wire documents are kept as they were received, so that signatures survive.
+
+-- ── who ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE account (
+    id              BIGINT PRIMARY KEY,
+    uri             TEXT NOT NULL UNIQUE,
+    local           SMALLINT NOT NULL,
+    kind            TEXT NOT NULL,                  -- Person, Organization, Group, Service, Application
+    username        TEXT NOT NULL,
+    handle          TEXT NOT NULL UNIQUE,           -- folded username@domain, for look-ups
+    domain          TEXT NOT NULL,                  -- canonical authority, ours included
+    host            TEXT NOT NULL,                  -- authority of the actor id (differs under split domains)
+    display_name    TEXT NOT NULL,
+    summary         TEXT NOT NULL,                  -- sanitised HTML
+    summary_source  TEXT NOT NULL,                  -- what a member typed
+    url             TEXT NOT NULL,
+    inbox           TEXT NOT NULL,
+    shared_inbox    TEXT NOT NULL,                  -- '' when the peer has none
+    outbox          TEXT NOT NULL,
+    followers_uri   TEXT NOT NULL,
+    following_uri   TEXT NOT NULL,
+    attestations_uri TEXT NOT NULL,
+    avatar          TEXT NOT NULL,                  -- remote URL, or media key of a local account
+    header          TEXT NOT NULL,
+    fields          TEXT NOT NULL,                  -- [{name, value}]
+    also_known_as   TEXT NOT NULL,
+    moved_to        TEXT NOT NULL,
+    locked          SMALLINT NOT NULL,
+    discoverable    SMALLINT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    updated_at      BIGINT NOT NULL,
+    fetched_at      BIGINT NOT NULL,                -- 0 for local accounts
+    suspended_at    BIGINT,
+    gone_at         BIGINT,
+    last_post_at    BIGINT,
+    posts_count     BIGINT NOT NULL DEFAULT 0,
+    followers_count BIGINT NOT NULL DEFAULT 0,
+    following_count BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX account_by_domain ON account (domain, id);
+
+CREATE TABLE account_key (
+    uri         TEXT PRIMARY KEY,                   -- …#main-key
+    account_id  BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    kind        TEXT NOT NULL,                      -- rsa, ed25519
+    public      TEXT NOT NULL,                      -- PEM or Multikey
+    sealed      BYTEA,                              -- private part of a local key, under the key-encryption key
+    created_at  BIGINT NOT NULL,
+    retired_at  BIGINT
+);
+CREATE INDEX account_key_by_account ON account_key (account_id);
+
+CREATE TABLE member (
+    account_id     BIGINT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+    email          TEXT NOT NULL UNIQUE,
+    password_hash  TEXT NOT NULL,
+    role           TEXT NOT NULL,                   -- member, verifier, moderator, admin, recruiter, sponsor
+    language       TEXT NOT NULL,
+    preferences    TEXT NOT NULL,                   -- {visibility, sensitive, language}
+    created_at     BIGINT NOT NULL,
+    confirmed_at   BIGINT,
+    approved_at    BIGINT,
+    disabled_at    BIGINT,
+    last_sign_in   BIGINT
+);
+
+CREATE TABLE oauth_app (
+    id            BIGINT PRIMARY KEY,
+    client_id     TEXT NOT NULL UNIQUE,
+    client_secret TEXT NOT NULL,                    -- SHA-256 of the secret
+    name          TEXT NOT NULL,
+    website       TEXT NOT NULL,
+    redirect_uris TEXT NOT NULL,                    -- JSON array
+    scopes        TEXT NOT NULL,
+    created_at    BIGINT NOT NULL
+);
+
+CREATE TABLE oauth_code (
+    code_hash      TEXT PRIMARY KEY,
+    app_id         BIGINT NOT NULL REFERENCES oauth_app (id) ON DELETE CASCADE,
+    account_id     BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    redirect_uri   TEXT NOT NULL,
+    scopes         TEXT NOT NULL,
+    challenge      TEXT NOT NULL,
+    expires_at     BIGINT NOT NULL,
+    used_at        BIGINT
+);
+
+CREATE TABLE oauth_token (
+    token_hash  TEXT PRIMARY KEY,
+    app_id      BIGINT REFERENCES oauth_app (id) ON DELETE CASCADE,
+    account_id  BIGINT REFERENCES account (id) ON DELETE CASCADE,   -- NULL: an application's own token
+    code_hash   TEXT,
+    scopes      TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    last_used   BIGINT,
+    revoked_at  BIGINT
+);
+CREATE INDEX oauth_token_by_account ON oauth_token (account_id);
+CREATE INDEX oauth_token_by_code ON oauth_token (code_hash);
+
+CREATE TABLE web_session (
+    token_hash  TEXT PRIMARY KEY,
+    account_id  BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    csrf        TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    last_seen   BIGINT NOT NULL,
+    expires_at  BIGINT NOT NULL,
+    user_agent  TEXT NOT NULL
+);
+CREATE INDEX web_session_by_account ON web_session (account_id);
+
+-- ── what is said ───────────────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE post (
+    id              BIGINT PRIMARY KEY,
+    uri             TEXT NOT NULL UNIQUE,           -- of a boost: the Announce's id
+    local           SMALLINT NOT NULL,
+    account_id      BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    kind            TEXT NOT NULL,                  -- Note, Question, Article …; Announce for a boost
+    url             TEXT NOT NULL,
+    content         TEXT NOT NULL,                  -- sanitised HTML
+    source          TEXT NOT NULL,                  -- what a member typed
+    title           TEXT NOT NULL,                  -- name of an Article, a case …
+    spoiler         TEXT NOT NULL,                  -- content warning, plain text
+    sensitive       SMALLINT NOT NULL,
+    language        TEXT NOT NULL,
+    visibility      TEXT NOT NULL,                  -- public, unlisted, followers, direct, verified
+    requires        TEXT NOT NULL,                  -- verified: {professions, specialties, countries, min_assurance}
+    audience_uri    TEXT NOT NULL,                  -- verified: the audience collection on the author's instance
+    in_reply_to_uri TEXT NOT NULL,
+    in_reply_to_id  BIGINT,
+    in_reply_to_account_id BIGINT,
+    boost_of_id     BIGINT REFERENCES post (id) ON DELETE CASCADE,
+    conversation_id BIGINT NOT NULL,                -- id of the oldest post of the thread that we know
+    tags            TEXT NOT NULL,                  -- JSON array of folded hashtags
+    emojis          TEXT NOT NULL,
+    published_at    BIGINT NOT NULL,
+    edited_at       BIGINT,
+    stored_at       BIGINT NOT NULL,
+    replies_count   BIGINT NOT NULL DEFAULT 0,
+    boosts_count    BIGINT NOT NULL DEFAULT 0,
+    likes_count     BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX post_by_account ON post (account_id, id);
+CREATE INDEX post_by_conversation ON post (conversation_id, id);
+CREATE INDEX post_by_parent ON post (in_reply_to_id, id);
+CREATE INDEX post_by_parent_uri ON post (in_reply_to_uri) WHERE in_reply_to_id IS NULL AND in_reply_to_uri <> '';
+CREATE UNIQUE INDEX post_boost_once ON post (boost_of_id, account_id) WHERE boost_of_id IS NOT NULL;
+CREATE INDEX post_public ON post (id) WHERE visibility = 'public';
+
+CREATE TABLE post_mention (
+    post_id    BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    silent     SMALLINT NOT NULL,                   -- addressed, but not named in the text
+    PRIMARY KEY (post_id, account_id)
+);
+CREATE INDEX post_mention_by_account ON post_mention (account_id, post_id);
+
+CREATE TABLE post_tag (
+    tag     TEXT NOT NULL,
+    post_id BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    PRIMARY KEY (tag, post_id)
+);
+CREATE INDEX post_tag_by_post ON post_tag (post_id);
+
+CREATE TABLE post_revision (
+    post_id  BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    at       BIGINT NOT NULL,
+    content  TEXT NOT NULL,
+    spoiler  TEXT NOT NULL,
+    sensitive SMALLINT NOT NULL,
+    PRIMARY KEY (post_id, at)
+);
+
+-- Which hosts were given a post, so that a Delete reaches all of them (N20).
+CREATE TABLE post_distribution (
+    post_id BIGINT NOT NULL,
+    host    TEXT NOT NULL,
+    at      BIGINT NOT NULL,
+    PRIMARY KEY (post_id, host)
+);
+
+CREATE TABLE tombstone (
+    uri        TEXT PRIMARY KEY,
+    actor_uri  TEXT NOT NULL,
+    deleted_at BIGINT NOT NULL
+);
+
+CREATE TABLE attachment (
+    id          BIGINT PRIMARY KEY,
+    account_id  BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    post_id     BIGINT REFERENCES post (id) ON DELETE CASCADE,
+    position    SMALLINT NOT NULL,
+    kind        TEXT NOT NULL,                      -- image, video, audio, unknown
+    mime        TEXT NOT NULL,
+    file_key    TEXT NOT NULL,                      -- random name in the media store; '' for remote files
+    preview_key TEXT NOT NULL,
+    remote_url  TEXT NOT NULL,
+    description TEXT NOT NULL,
+    blurhash    TEXT NOT NULL,
+    focus_x     DOUBLE PRECISION NOT NULL,
+    focus_y     DOUBLE PRECISION NOT NULL,
+    width       BIGINT NOT NULL,
+    height      BIGINT NOT NULL,
+    bytes       BIGINT NOT NULL,
+    sha256      TEXT NOT NULL,
+    created_at  BIGINT NOT NULL
+);
+CREATE INDEX attachment_by_post ON attachment (post_id, position);
+CREATE INDEX attachment_by_file ON attachment (file_key);
+
+CREATE TABLE poll (
+    post_id      BIGINT PRIMARY KEY REFERENCES post (id) ON DELETE CASCADE,
+    multiple     SMALLINT NOT NULL,
+    closes_at    BIGINT,
+    closed       SMALLINT NOT NULL,
+    voters_count BIGINT NOT NULL
+);
+
+CREATE TABLE poll_option (
+    post_id  BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    position SMALLINT NOT NULL,
+    title    TEXT NOT NULL,
+    votes    BIGINT NOT NULL,
+    PRIMARY KEY (post_id, position)
+);
+
+CREATE TABLE poll_vote (
+    post_id    BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    position   SMALLINT NOT NULL,
+    uri        TEXT NOT NULL,
+    at         BIGINT NOT NULL,
+    PRIMARY KEY (post_id, account_id, position)
+);
+
+CREATE TABLE home_entry (
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,   -- a member
+    post_id    BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    PRIMARY KEY (account_id, post_id)
+);
+CREATE INDEX home_entry_by_post ON home_entry (post_id);
+
+CREATE TABLE reaction (
+    post_id    BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    uri        TEXT NOT NULL,                       -- of the Like
+    at         BIGINT NOT NULL,
+    id         BIGINT NOT NULL UNIQUE,
+    PRIMARY KEY (post_id, account_id)
+);
+CREATE INDEX reaction_by_account ON reaction (account_id, id);
+CREATE INDEX reaction_by_uri ON reaction (uri);
+
+CREATE TABLE bookmark (
+    id         BIGINT PRIMARY KEY,
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    post_id    BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    UNIQUE (account_id, post_id)
+);
+
+CREATE TABLE pin (
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    post_id    BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    at         BIGINT NOT NULL,
+    PRIMARY KEY (account_id, post_id)
+);
+
+CREATE TABLE idempotency (
+    account_id BIGINT NOT NULL,
+    key        TEXT NOT NULL,
+    post_id    BIGINT NOT NULL,
+    at         BIGINT NOT NULL,
+    PRIMARY KEY (account_id, key)
+);
+
+-- ── who with whom ──────────────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE follow (
+    id          BIGINT PRIMARY KEY,
+    uri         TEXT NOT NULL UNIQUE,
+    follower_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    target_id   BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    state       TEXT NOT NULL,                      -- pending, accepted
+    boosts      SMALLINT NOT NULL,
+    notify      SMALLINT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    UNIQUE (follower_id, target_id)
+);
+CREATE INDEX follow_by_target ON follow (target_id, state, follower_id);
+
+CREATE TABLE block (
+    id         BIGINT PRIMARY KEY,
+    uri        TEXT NOT NULL UNIQUE,
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    target_id  BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL,
+    UNIQUE (account_id, target_id)
+);
+CREATE INDEX block_by_target ON block (target_id);
+
+CREATE TABLE mute (
+    id            BIGINT PRIMARY KEY,
+    account_id    BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    target_id     BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    notifications SMALLINT NOT NULL,
+    expires_at    BIGINT,
+    created_at    BIGINT NOT NULL,
+    UNIQUE (account_id, target_id)
+);
+
+CREATE TABLE notification (
+    id         BIGINT PRIMARY KEY,
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    kind       TEXT NOT NULL,                       -- mention, reblog, favourite, follow, follow_request, poll, update …
+    from_id    BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    post_id    BIGINT REFERENCES post (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX notification_by_account ON notification (account_id, id);
+CREATE INDEX notification_by_post ON notification (post_id);
+
+CREATE TABLE marker (
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    timeline   TEXT NOT NULL,
+    last_read  BIGINT NOT NULL,
+    version    BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (account_id, timeline)
+);
+
+-- ── peers, what they sent, what they are owed ──────────────────────────────────────────────────────────────
+
+CREATE TABLE peer (
+    domain        TEXT PRIMARY KEY,                 -- canonical authority
+    level         TEXT NOT NULL,                    -- '' (the mode decides), blocked, limited, federated, trusted
+    note          TEXT NOT NULL,
+    software      TEXT NOT NULL,
+    actor_uri     TEXT NOT NULL,                    -- its instance actor, once known
+    signs_with    TEXT NOT NULL,                    -- what it was last seen to accept: '', rfc9421, cavage
+    signs_until   BIGINT NOT NULL,
+    first_seen    BIGINT NOT NULL,
+    last_heard    BIGINT,
+    last_sent     BIGINT,
+    failing_since BIGINT,
+    failures      BIGINT NOT NULL,
+    next_at       BIGINT NOT NULL,                  -- the lane is not tried before
+    last_error    TEXT NOT NULL
+);
+
+CREATE TABLE inbox_log (
+    id          BIGINT PRIMARY KEY,
+    uri         TEXT NOT NULL UNIQUE,               -- the activity's id
+    actor_uri   TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    body        BYTEA,                              -- emptied after retention
+    received_at BIGINT NOT NULL,
+    state       TEXT NOT NULL,                      -- waiting, done, refused, dead
+    attempts    BIGINT NOT NULL,
+    next_at     BIGINT NOT NULL,
+    note        TEXT NOT NULL
+);
+CREATE INDEX inbox_log_waiting ON inbox_log (next_at, id) WHERE state = 'waiting';
+
+CREATE TABLE outbox (
+    id         BIGINT PRIMARY KEY,
+    uri        TEXT NOT NULL UNIQUE,
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    post_id    BIGINT,                              -- what it is about, to cancel what was never sent
+    kind       TEXT NOT NULL,
+    body       BYTEA NOT NULL,
+    listed     SMALLINT NOT NULL,                   -- public: shown in the outbox collection
+    keep_until BIGINT NOT NULL,                     -- when to stop trying
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX outbox_by_account ON outbox (account_id, listed, id);
+CREATE INDEX outbox_by_post ON outbox (post_id);
+
+CREATE TABLE delivery (
+    id          BIGINT PRIMARY KEY,
+    activity_id BIGINT NOT NULL REFERENCES outbox (id) ON DELETE CASCADE,
+    host        TEXT NOT NULL,
+    inbox       TEXT NOT NULL,
+    state       TEXT NOT NULL,                      -- waiting, parked
+    attempts    BIGINT NOT NULL,
+    next_at     BIGINT NOT NULL,
+    last_error  TEXT NOT NULL,
+    UNIQUE (activity_id, inbox)
+);
+CREATE INDEX delivery_lane ON delivery (host, id) WHERE state = 'waiting';
+
+CREATE TABLE task (
+    id         BIGINT PRIMARY KEY,
+    kind       TEXT NOT NULL,
+    payload    TEXT NOT NULL,
+    once       TEXT NOT NULL UNIQUE,                -- two tasks with one name are one task
+    run_at     BIGINT NOT NULL,
+    leased_until BIGINT NOT NULL,
+    attempts   BIGINT NOT NULL,
+    state      TEXT NOT NULL,                       -- waiting, dead
+    last_error TEXT NOT NULL
+);
+CREATE INDEX task_due ON task (run_at, id) WHERE state = 'waiting';
+
+-- ── attestations and trust ─────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE issuer_key (
+    id         TEXT PRIMARY KEY,                    -- did:web:…#key-2026-11
+    public     TEXT NOT NULL,                       -- Multikey
+    sealed     BYTEA NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    revoked_at BIGINT
+);
+
+-- What this instance issued.
+CREATE TABLE attestation (
+    id             BIGINT PRIMARY KEY,
+    uri            TEXT NOT NULL UNIQUE,
+    subject_uri    TEXT NOT NULL,
+    profession     TEXT NOT NULL,
+    specialties    TEXT NOT NULL,                   -- JSON array
+    country        TEXT NOT NULL,
+    assurance      TEXT NOT NULL,
+    valid_from     BIGINT NOT NULL,
+    valid_until    BIGINT NOT NULL,
+    document       TEXT NOT NULL,                   -- the signed credential
+    revocation_index BIGINT NOT NULL,
+    suspension_index BIGINT NOT NULL,
+    state          TEXT NOT NULL,                   -- offered, accepted, declined, revoked, suspended
+    offer_uri      TEXT NOT NULL,
+    issued_by      BIGINT,                          -- the verifier's account
+    issued_at      BIGINT NOT NULL,
+    revoked_at     BIGINT,
+    reason         TEXT NOT NULL
+);
+CREATE INDEX attestation_by_subject ON attestation (subject_uri);
+
+CREATE TABLE status_list (
+    number     BIGINT PRIMARY KEY,
+    purpose    TEXT NOT NULL,                       -- revocation, suspension
+    bits       BYTEA NOT NULL,
+    document   TEXT NOT NULL,                       -- signed; re-signed when a bit changes and before it expires
+    signed_at  BIGINT NOT NULL
+);
+
+-- What we know about an account's attestations, whoever issued them: local and peer accounts alike.
+CREATE TABLE credential (
+    id           BIGINT PRIMARY KEY,
+    account_id   BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    uri          TEXT NOT NULL,
+    document     TEXT NOT NULL,
+    issuer       TEXT NOT NULL,                     -- did:web:…
+    issuer_name  TEXT NOT NULL,
+    types        TEXT NOT NULL,
+    profession   TEXT NOT NULL,
+    specialties  TEXT NOT NULL,
+    country      TEXT NOT NULL,
+    assurance    TEXT NOT NULL,
+    valid_from   BIGINT NOT NULL,
+    valid_until  BIGINT NOT NULL,
+    consent      TEXT NOT NULL,                     -- local accounts: offered, published, declined; peers: published
+    state        TEXT NOT NULL,                     -- trusted, untrusted, stale, suspended, revoked, expired, invalid, key-discontinuity
+    reason       TEXT NOT NULL,
+    path         TEXT NOT NULL,                     -- JSON array: who says so, and why it counts here
+    offer_uri    TEXT NOT NULL,
+    first_seen   BIGINT NOT NULL,
+    checked_at   BIGINT NOT NULL,
+    recheck_at   BIGINT NOT NULL,
+    UNIQUE (account_id, uri)
+);
+CREATE INDEX credential_by_issuer ON credential (issuer);
+CREATE INDEX credential_recheck ON credential (recheck_at);
+
+CREATE TABLE issuer (
+    did         TEXT PRIMARY KEY,
+    document    TEXT NOT NULL,
+    pinned      TEXT NOT NULL,                      -- JSON array of Multikeys first seen
+    state       TEXT NOT NULL,                      -- known, key-discontinuity
+    name        TEXT NOT NULL,
+    fetched_at  BIGINT NOT NULL,
+    fresh_until BIGINT NOT NULL
+);
+
+CREATE TABLE status_cache (
+    url         TEXT PRIMARY KEY,
+    issuer      TEXT NOT NULL,
+    purpose     TEXT NOT NULL,
+    bits        BYTEA NOT NULL,
+    valid_from  BIGINT NOT NULL,                    -- never goes backwards
+    valid_until BIGINT NOT NULL,
+    ttl         BIGINT NOT NULL,
+    fetched_at  BIGINT NOT NULL
+);
+
+CREATE TABLE trust_policy (
+    version    BIGINT PRIMARY KEY,
+    document   TEXT NOT NULL,                       -- JSON
+    author     TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE verification_request (
+    id          BIGINT PRIMARY KEY,
+    account_id  BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    profession  TEXT NOT NULL,
+    specialties TEXT NOT NULL,
+    country     TEXT NOT NULL,
+    scheme      TEXT NOT NULL,                      -- rpps, npi, gmc, …
+    sealed      BYTEA NOT NULL,                     -- number and note, readable by verifiers only, erased on decision
+    number_hmac TEXT NOT NULL,                      -- to find one number claimed twice
+    state       TEXT NOT NULL,                      -- waiting, approved, refused, withdrawn
+    decided_by  BIGINT,
+    decided_at  BIGINT,
+    reason      TEXT NOT NULL,
+    created_at  BIGINT NOT NULL
+);
+CREATE INDEX verification_request_waiting ON verification_request (state, id);
+
+-- ── cases ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE clinical_case (
+    id               BIGINT PRIMARY KEY,
+    post_id          BIGINT NOT NULL UNIQUE REFERENCES post (id) ON DELETE CASCADE,
+    account_id       BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    title            TEXT NOT NULL,
+    presentation     TEXT NOT NULL,                 -- these five: Markdown
+    history          TEXT NOT NULL,
+    examination      TEXT NOT NULL,
+    investigations   TEXT NOT NULL,
+    question         TEXT NOT NULL,
+    age_band         TEXT NOT NULL,                 -- '' when not said
+    sex              TEXT NOT NULL,
+    specialties      TEXT NOT NULL,                 -- JSON array
+    stage            TEXT NOT NULL,
+    outcome          TEXT NOT NULL,
+    accepted_post_id BIGINT,
+    audience         TEXT NOT NULL,                 -- public, followers, verified
+    consent_basis    TEXT NOT NULL,
+    created_at       BIGINT NOT NULL,
+    updated_at       BIGINT NOT NULL
+);
+
+CREATE TABLE case_specialty (
+    specialty TEXT NOT NULL,
+    case_id   BIGINT NOT NULL REFERENCES clinical_case (id) ON DELETE CASCADE,
+    PRIMARY KEY (specialty, case_id)
+);
+CREATE INDEX case_specialty_by_case ON case_specialty (case_id);
+
+-- ── moderation and audit ───────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE report (
+    id          BIGINT PRIMARY KEY,
+    uri         TEXT NOT NULL UNIQUE,
+    reporter_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    target_id   BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    post_uris   TEXT NOT NULL,
+    comment     TEXT NOT NULL,
+    category    TEXT NOT NULL,
+    forwarded   SMALLINT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    resolved_at BIGINT,
+    resolved_by BIGINT
+);
+
+CREATE TABLE audit (
+    seq      BIGINT PRIMARY KEY,
+    at       BIGINT NOT NULL,
+    actor    TEXT NOT NULL,
+    action   TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    detail   TEXT NOT NULL,                         -- JSON, never content
+    previous TEXT NOT NULL,
+    hash     TEXT NOT NULL                          -- SHA-256 over previous and this row
+);
