@@ -1,0 +1,26 @@
+"""What a member is told about."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from medfed.kernel.clock import Millis
+
+NotificationKind: TypeAlias = Literal[
+    "mention", "reblog", "favourite", "follow", "follow_request", "poll", "update", "status",
+    "attestation_offer", "case_answer_kept",
+]  # fmt: skip
+
+OURS: Final[frozenset[str]] = frozenset({"attestation_offer", "case_answer_kept"})
+"""Kinds that the Mastodon client API has no word for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One thing that happened to one member."""
+
+    id: int
+    account_id: int
+    kind: NotificationKind
+    from_id: int
+    post_id: int | None = None
+    created_at: Millis = 0

@@ -1,0 +1,396 @@
+"""Accounts, their keys, and members."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import orjson
+
+from medfed.domain.accounts import Account, AccountKey, Member, ProfileField, fold_handle
+from medfed.kernel.clock import Millis
+from medfed.kernel.errors import NotFound
+from medfed.storage.database import Row, Transaction, View
+from medfed.storage.statements import sql
+
+_COLUMNS: Final = """
+    a.id, a.uri, a.local, a.kind, a.username, a.domain, a.host, a.display_name, a.summary, a.summary_source, a.url,
+    a.inbox, a.shared_inbox, a.outbox, a.followers_uri, a.following_uri, a.attestations_uri, a.avatar, a.header,
+    a.fields, a.also_known_as, a.moved_to, a.locked, a.discoverable, a.created_at, a.updated_at, a.fetched_at,
+    a.suspended_at, a.gone_at, a.last_post_at, a.posts_count, a.followers_count, a.following_count
+"""
+
+_BY_ID = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.id = :id")
+_BY_IDS = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.id IN :ids[]")
+_BY_URI = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.uri = :uri")
+_BY_URIS = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.uri IN :uris[text]")
+_BY_HANDLE = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.handle = :handle")
+_BY_FOLLOWERS_URI = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.followers_uri = :uri")
+_LOCAL = sql(
+    f"""
+    SELECT {_COLUMNS} FROM account a
+    WHERE a.local = 1 AND a.kind <> 'Application' AND a.suspended_at IS NULL AND a.id > :after
+    ORDER BY a.id
+    LIMIT :limit
+    """
+)
+_DIRECTORY = sql(
+    f"""
+    SELECT {_COLUMNS} FROM account a
+    WHERE a.kind <> 'Application' AND a.discoverable = 1 AND a.suspended_at IS NULL AND a.gone_at IS NULL
+      AND (:local_only = 0 OR a.local = 1)
+    ORDER BY a.last_post_at DESC NULLS LAST, a.id DESC
+    LIMIT :limit OFFSET :offset
+    """
+)
+_SEARCH = sql(
+    f"""
+    SELECT {_COLUMNS} FROM account a
+    WHERE a.kind <> 'Application' AND a.suspended_at IS NULL AND a.gone_at IS NULL
+      AND (a.handle LIKE :prefix ESCAPE '!' OR LOWER(a.display_name) LIKE :part ESCAPE '!')
+    ORDER BY a.local DESC, a.followers_count DESC, a.id
+    LIMIT :limit OFFSET :offset
+    """
+)
+_UPSERT = sql(
+    """
+    INSERT INTO account (
+        id, uri, local, kind, username, handle, domain, host, display_name, summary, summary_source, url,
+        inbox, shared_inbox, outbox, followers_uri, following_uri, attestations_uri, avatar, header,
+        fields, also_known_as, moved_to, locked, discoverable, created_at, updated_at, fetched_at
+    ) VALUES (
+        :id, :uri, :local, :kind, :username, :handle, :domain, :host, :display_name, :summary, :summary_source, :url,
+        :inbox, :shared_inbox, :outbox, :followers_uri, :following_uri, :attestations_uri, :avatar, :header,
+        :fields, :also_known_as, :moved_to, :locked, :discoverable, :created_at, :updated_at, :fetched_at
+    )
+    ON CONFLICT (uri) DO UPDATE SET
+        kind = excluded.kind, username = excluded.username, handle = excluded.handle, domain = excluded.domain,
+        display_name = excluded.display_name, summary = excluded.summary, summary_source = excluded.summary_source,
+        url = excluded.url, inbox = excluded.inbox, shared_inbox = excluded.shared_inbox, outbox = excluded.outbox,
+        followers_uri = excluded.followers_uri, following_uri = excluded.following_uri,
+        attestations_uri = excluded.attestations_uri, avatar = excluded.avatar, header = excluded.header,
+        fields = excluded.fields, also_known_as = excluded.also_known_as, moved_to = excluded.moved_to,
+        locked = excluded.locked, discoverable = excluded.discoverable, updated_at = excluded.updated_at,
+        fetched_at = excluded.fetched_at, gone_at = NULL
+    RETURNING id
+    """
+)
+_SUSPEND = sql("UPDATE account SET suspended_at = :at WHERE id = :id")
+_GONE = sql("UPDATE account SET gone_at = :at WHERE id = :id")
+_FREE_HANDLE = sql("UPDATE account SET handle = handle || '#' || id WHERE handle = :handle AND uri <> :uri AND local = 0")
+_COUNT_POST = sql(
+    "UPDATE account SET posts_count = posts_count + :by, last_post_at = COALESCE(:at, last_post_at) WHERE id = :id"
+)
+_COUNT_FOLLOWS = sql(
+    """
+    UPDATE account SET
+        followers_count = (SELECT COUNT(*) FROM follow WHERE target_id = account.id AND state = 'accepted'),
+        following_count = (SELECT COUNT(*) FROM follow WHERE follower_id = account.id AND state = 'accepted')
+    WHERE id IN :ids[]
+    """
+)
+
+_KEY_COLUMNS: Final = "k.uri, k.account_id, k.kind, k.public, k.sealed, k.created_at, k.retired_at"
+_KEYS = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.account_id = :account_id ORDER BY k.created_at")
+_KEYS_OF = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.account_id IN :ids[] ORDER BY k.created_at")
+_KEY = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.uri = :uri")
+_KEY_WITH_OWNER = sql(
+    f"""
+    SELECT {_COLUMNS}, k.uri AS key_uri, k.kind AS key_kind, k.public AS key_public, k.retired_at AS key_retired_at,
+           k.created_at AS key_created_at
+    FROM account_key k JOIN account a ON a.id = k.account_id
+    WHERE k.uri = :uri
+    """
+)
+_ADD_KEY = sql(
+    """
+    INSERT INTO account_key (uri, account_id, kind, public, sealed, created_at)
+    VALUES (:uri, :account_id, :kind, :public, :sealed, :created_at)
+    ON CONFLICT (uri) DO UPDATE SET
+        account_id = excluded.account_id, kind = excluded.kind, public = excluded.public,
+        created_at = excluded.created_at, retired_at = NULL
+    """
+)
+_DROP_OTHER_KEYS = sql("DELETE FROM account_key WHERE account_id = :account_id AND NOT uri IN :uris[text]")
+
+_MEMBER_COLUMNS: Final = """
+    m.email, m.password_hash, m.role, m.language, m.preferences, m.created_at AS member_since, m.confirmed_at,
+    m.approved_at, m.disabled_at
+"""
+_MEMBER = sql(f"SELECT {_COLUMNS}, {_MEMBER_COLUMNS} FROM member m JOIN account a ON a.id = m.account_id WHERE a.id = :id")
+_MEMBER_BY_EMAIL = sql(
+    f"SELECT {_COLUMNS}, {_MEMBER_COLUMNS} FROM member m JOIN account a ON a.id = m.account_id WHERE m.email = :email"
+)
+_MEMBERS = sql(
+    f"""
+    SELECT {_COLUMNS}, {_MEMBER_COLUMNS} FROM member m JOIN account a ON a.id = m.account_id
+    WHERE a.id > :after ORDER BY a.id LIMIT :limit
+    """
+)
+_ADD_MEMBER = sql(
+    """
+    INSERT INTO member (account_id, email, password_hash, role, language, preferences, created_at,
+                        confirmed_at, approved_at)
+    VALUES (:account_id, :email, :password_hash, :role, :language, :preferences, :created_at,
+            :confirmed_at, :approved_at)
+    """
+)
+_SET_PASSWORD = sql("UPDATE member SET password_hash = :password_hash WHERE account_id = :id")
+_SET_PREFERENCES = sql("UPDATE member SET language = :language, preferences = :preferences WHERE account_id = :id")
+_SET_ROLE = sql("UPDATE member SET role = :role WHERE account_id = :id")
+_SIGNED_IN = sql("UPDATE member SET last_sign_in = :at WHERE account_id = :id")
+_APPROVE = sql("UPDATE member SET approved_at = :at WHERE account_id = :id AND approved_at IS NULL")
+_DISABLE = sql("UPDATE member SET disabled_at = :at WHERE account_id = :id")
+_COUNT_MEMBERS = sql("SELECT COUNT(*) FROM member WHERE approved_at IS NOT NULL")
+_COUNT_ACTIVE = sql("SELECT COUNT(*) FROM account a JOIN member m ON m.account_id = a.id WHERE a.last_post_at > :since")
+
+
+async def find(view: View, id_: int) -> Account | None:
+    """The account with this id."""
+    row = await view.one_or_none(_BY_ID, id=id_)
+    return _account(row) if row else None
+
+
+async def get(view: View, id_: int) -> Account:
+    """The account with this id. Raises NotFound."""
+    account = await find(view, id_)
+    if account is None:
+        raise NotFound("no such account")
+    return account
+
+
+async def find_many(view: View, ids: Iterable[int]) -> dict[int, Account]:
+    """Those of `ids` that exist, by id."""
+    wanted = list(set(ids))
+    if not wanted:
+        return {}
+    return {row["id"]: _account(row) for row in await view.all(_BY_IDS, ids=wanted)}
+
+
+async def find_by_uri(view: View, uri: str) -> Account | None:
+    """The account of an actor id."""
+    row = await view.one_or_none(_BY_URI, uri=uri)
+    return _account(row) if row else None
+
+
+async def find_by_uris(view: View, uris: Iterable[str]) -> dict[str, Account]:
+    """Those of `uris` that we know, by URI."""
+    wanted = list(set(uris))
+    if not wanted:
+        return {}
+    return {row["uri"]: _account(row) for row in await view.all(_BY_URIS, uris=wanted)}
+
+
+async def find_by_handle(view: View, username: str, domain: str) -> Account | None:
+    """The account called name@domain."""
+    row = await view.one_or_none(_BY_HANDLE, handle=fold_handle(username, domain))
+    return _account(row) if row else None
+
+
+async def find_by_followers_uri(view: View, uri: str) -> Account | None:
+    """Whose followers collection this is."""
+    row = await view.one_or_none(_BY_FOLLOWERS_URI, uri=uri)
+    return _account(row) if row else None
+
+
+async def local(view: View, *, after: int = 0, limit: int = 500) -> list[Account]:
+    """Accounts of this instance, but for the instance actor, oldest first."""
+    return [_account(row) for row in await view.all(_LOCAL, after=after, limit=limit)]
+
+
+async def directory(view: View, *, local_only: bool, limit: int, offset: int) -> list[Account]:
+    """Accounts that want to be found, most recently active first."""
+    rows = await view.all(_DIRECTORY, local_only=int(local_only), limit=limit, offset=offset)
+    return [_account(row) for row in rows]
+
+
+async def search(view: View, text: str, *, limit: int, offset: int = 0) -> list[Account]:
+    """Accounts whose handle begins with, or whose name contains, `text`."""
+    quoted = text.casefold().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    rows = await view.all(_SEARCH, prefix=f"{quoted}%", part=f"%{quoted}%", limit=limit, offset=offset)
+    return [_account(row) for row in rows]
+
+
+async def store(tx: Transaction, account: Account) -> int:
+    """Insert an account, or refresh the one with the same URI; the id it has."""
+    handle = fold_handle(account.username, account.domain)
+    if not account.local:
+        await tx.run(_FREE_HANDLE, handle=handle, uri=account.uri)
+    values = asdict(account)
+    for counted in ("suspended_at", "gone_at", "last_post_at", "posts_count", "followers_count", "following_count"):
+        del values[counted]
+    values |= {
+        "handle": handle,
+        "local": int(account.local),
+        "locked": int(account.locked),
+        "discoverable": int(account.discoverable),
+        "fields": orjson.dumps(values["fields"]).decode(),
+        "also_known_as": orjson.dumps(values["also_known_as"]).decode(),
+    }
+    stored = await tx.one(_UPSERT, **values)
+    return int(stored["id"])
+
+
+async def suspend(tx: Transaction, id_: int, at: Millis | None) -> None:
+    """Suspend (a time) or restore (None) an account."""
+    await tx.run(_SUSPEND, id=id_, at=at)
+
+
+async def mark_gone(tx: Transaction, id_: int, at: Millis) -> None:
+    """The actor was deleted where it lived."""
+    await tx.run(_GONE, id=id_, at=at)
+
+
+async def count_post(tx: Transaction, id_: int, by: int, at: Millis | None = None) -> None:
+    """Keep the number of posts; `at` is the time of a new one."""
+    await tx.run(_COUNT_POST, id=id_, by=by, at=at)
+
+
+async def recount_follows(tx: Transaction, *ids: int) -> None:
+    """Recompute follower and following counts."""
+    await tx.run(_COUNT_FOLLOWS, ids=list(ids))
+
+
+async def keys(view: View, account_id: int) -> list[AccountKey]:
+    """Every key of an account, oldest first."""
+    return [AccountKey(**dict(row)) for row in await view.all(_KEYS, account_id=account_id)]
+
+
+async def keys_of(view: View, ids: Iterable[int]) -> dict[int, list[AccountKey]]:
+    """Keys of many accounts, by account id."""
+    found: dict[int, list[AccountKey]] = {}
+    wanted = list(set(ids))
+    if wanted:
+        for row in await view.all(_KEYS_OF, ids=wanted):
+            found.setdefault(row["account_id"], []).append(AccountKey(**dict(row)))
+    return found
+
+
+async def find_key(view: View, uri: str) -> AccountKey | None:
+    """The key with this id."""
+    row = await view.one_or_none(_KEY, uri=uri)
+    return AccountKey(**dict(row)) if row else None
+
+
+async def find_key_with_owner(view: View, uri: str) -> tuple[AccountKey, Account] | None:
+    """A key and the account it belongs to, in one look-up: what every arrival needs."""
+    row = await view.one_or_none(_KEY_WITH_OWNER, uri=uri)
+    if row is None:
+        return None
+    values = dict(row)
+    key = AccountKey(
+        uri=values.pop("key_uri"),
+        account_id=values["id"],
+        kind=values.pop("key_kind"),
+        public=values.pop("key_public"),
+        created_at=values.pop("key_created_at"),
+        retired_at=values.pop("key_retired_at"),
+    )
+    return key, _account(values)
+
+
+async def add_key(tx: Transaction, key: AccountKey) -> None:
+    """Store a key, or replace the one with its id."""
+    values = asdict(key)
+    del values["retired_at"]
+    await tx.run(_ADD_KEY, **values)
+
+
+async def keep_only_keys(tx: Transaction, account_id: int, uris: Sequence[str]) -> None:
+    """Forget every key of a peer account that its actor document no longer lists."""
+    await tx.run(_DROP_OTHER_KEYS, account_id=account_id, uris=list(uris))
+
+
+async def find_member(view: View, account_id: int) -> Member | None:
+    """The member behind a local account."""
+    row = await view.one_or_none(_MEMBER, id=account_id)
+    return _member(row) if row else None
+
+
+async def find_member_by_email(view: View, email: str) -> Member | None:
+    """The member with this (canonical) address."""
+    row = await view.one_or_none(_MEMBER_BY_EMAIL, email=email)
+    return _member(row) if row else None
+
+
+async def members(view: View, *, after: int = 0, limit: int = 100) -> list[Member]:
+    """Members, oldest first."""
+    return [_member(row) for row in await view.all(_MEMBERS, after=after, limit=limit)]
+
+
+async def add_member(tx: Transaction, member: Member) -> None:
+    """Give an account a login. Raises storage.database.Duplicate when the address is taken."""
+    await tx.run(
+        _ADD_MEMBER,
+        account_id=member.account.id,
+        email=member.email,
+        password_hash=member.password_hash,
+        role=member.role,
+        language=member.language,
+        preferences=orjson.dumps(member.preferences).decode(),
+        created_at=member.created_at,
+        confirmed_at=member.confirmed_at,
+        approved_at=member.approved_at,
+    )
+
+
+async def set_password(tx: Transaction, account_id: int, password_hash: str) -> None:
+    """Replace the password hash."""
+    await tx.run(_SET_PASSWORD, id=account_id, password_hash=password_hash)
+
+
+async def set_preferences(tx: Transaction, account_id: int, *, language: str, preferences: dict[str, object]) -> None:
+    """Replace interface language and posting defaults."""
+    await tx.run(_SET_PREFERENCES, id=account_id, language=language, preferences=orjson.dumps(preferences).decode())
+
+
+async def set_role(tx: Transaction, account_id: int, role: str) -> None:
+    """Give a member another role."""
+    await tx.run(_SET_ROLE, id=account_id, role=role)
+
+
+async def note_sign_in(tx: Transaction, account_id: int, at: Millis) -> None:
+    """Remember when a member last signed in."""
+    await tx.run(_SIGNED_IN, id=account_id, at=at)
+
+
+async def approve(tx: Transaction, account_id: int, at: Millis) -> bool:
+    """Let a waiting member in; False if there was nothing to approve."""
+    return await tx.run(_APPROVE, id=account_id, at=at) > 0
+
+
+async def disable(tx: Transaction, account_id: int, at: Millis | None) -> None:
+    """Close (a time) or reopen (None) a member's login."""
+    await tx.run(_DISABLE, id=account_id, at=at)
+
+
+async def count_members(view: View) -> int:
+    """How many members there are."""
+    return int(await view.value(_COUNT_MEMBERS) or 0)
+
+
+async def count_active_since(view: View, since: Millis) -> int:
+    """How many members have posted since."""
+    return int(await view.value(_COUNT_ACTIVE, since=since) or 0)
+
+
+def _account(row: Row | dict[str, Any]) -> Account:
+    values = dict(row)
+    values["local"] = bool(values["local"])
+    values["locked"] = bool(values["locked"])
+    values["discoverable"] = bool(values["discoverable"])
+    fields = values["fields"]
+    values["fields"] = () if fields == "[]" else tuple(ProfileField(**field) for field in orjson.loads(fields))
+    aliases = values["also_known_as"]
+    values["also_known_as"] = () if aliases == "[]" else tuple(orjson.loads(aliases))
+    return Account(**values)
+
+
+def _member(row: Row) -> Member:
+    values = dict(row)
+    own = {
+        name: values.pop(name)
+        for name in ("email", "password_hash", "role", "language", "confirmed_at", "approved_at", "disabled_at")
+    }
+    own["created_at"] = values.pop("member_since")
+    own["preferences"] = orjson.loads(values.pop("preferences"))
+    return Member(account=_account(values), **own)
