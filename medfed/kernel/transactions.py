@@ -23,6 +23,11 @@ def writing(name: str) -> Iterator[None]:
         _open.reset(token)
 
 
+def current() -> str | None:
+    """The name of the write transaction that the current task holds, if it holds one."""
+    return _open.get()
+
+
 def refuse_inside_transaction(what: str) -> None:
     """Raise NetworkInsideTransaction if the current task holds a write transaction."""
     name = _open.get()

@@ -1,0 +1,76 @@
+"""A lock file beside a SQLite database, so that one process at a time writes to it and checkpoints it."""
+
+import asyncio
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Final, Literal, Self, TypeAlias
+
+from medfed.kernel.errors import Misconfigured
+
+Role: TypeAlias = Literal["server", "tool"]
+
+PATIENCE_SECONDS: Final = 5.0
+"""How long to wait for a short-lived command to finish."""
+
+
+class ServerRunning(Misconfigured):
+    """A server holds the database: a command must ask it, through its local socket, to do the work."""
+
+
+class StoreLock:
+    """Held from `take` to `release`, or to the death of the process, however it dies."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    async def take(cls, database: Path, role: Role) -> Self:
+        """Take the lock of `database`, waiting a little for commands but not for servers.
+
+        Raises ServerRunning to a tool and Misconfigured to a server when a server holds it.
+        """
+        path = database.with_suffix(".lock")
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Misconfigured(f"cannot create {path}: {error.strerror}") from error
+        until = time.monotonic() + PATIENCE_SECONDS
+        try:
+            while not _try(descriptor):
+                _refuse_or_wait(descriptor, database, role, patient=time.monotonic() < until)
+                await asyncio.sleep(0.05)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{role} {os.getpid()}\n".encode(), 0)
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let the next one in."""
+        os.close(self._descriptor)
+
+
+def _try(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _refuse_or_wait(descriptor: int, database: Path, role: Role, *, patient: bool) -> None:
+    holder, _, process = os.pread(descriptor, 64, 0).decode("ascii", "replace").strip().partition(" ")
+    if holder == "server" and role == "tool":
+        raise ServerRunning(f"a medfed server (process {process}) is running on {database}")
+    if holder == "server":
+        raise Misconfigured(
+            f"another medfed server (process {process}) is running on {database}; "
+            "several processes need PostgreSQL: set database.url"
+        )
+    if not patient:
+        raise Misconfigured(
+            f"another medfed command (process {process}) is working on {database}; try again later"
+        )
