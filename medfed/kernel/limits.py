@@ -25,6 +25,19 @@ READ_TIMEOUT: Final = 10.0
 TOTAL_TIMEOUT: Final = 30.0
 KEY_FETCH_TIMEOUT: Final = 10.0
 
+RESPONSE_HEAD: Final = 64 * KIB
+RESPONSE_HEADERS: Final = 128
+INTERIM_RESPONSES: Final = 8
+DECOMPRESSION_RATIO: Final = 100
+RETRY_AFTER: Final = 24 * 60 * 60
+"""The longest wait, in seconds, that a peer's Retry-After may ask for."""
+CONNECTIONS_PER_HOST: Final = 8
+IDLE_CONNECTIONS: Final = 256
+IDLE_SECONDS: Final = 30.0
+DNS_CACHE_SECONDS: Final = 60.0
+DNS_CACHE_HOSTS: Final = 4_096
+DNS_THREADS: Final = 8
+
 JSON_DEPTH: Final = 32
 JSON_ARRAY: Final = 1_000
 JSON_NODES: Final = 20_000
