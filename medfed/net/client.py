@@ -26,7 +26,7 @@ class Net:
     """Speaks HTTP with other servers under one policy.
 
     Each hop of each request passes the same checks, in this order: no write transaction is open; the URL is
-    one that we use; our rules do not block the host (`is_blocked` is asked with the authority, `host[:port]`);
+    one that we use; our rules do not block the host (`is_blocked` is asked with the authority, host[:port]);
     and, where sockets are used, every address of the name is allowed.
     """
 

@@ -1,4 +1,4 @@
-"""Fetches one document from another server and says what the answer means: here, gone, refused, or try later."""
+"""Fetches one document from another server and says what the answer means: here, gone, refused or later."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
