@@ -18,9 +18,7 @@ INSTANCE_USERNAME: Final = "instance.actor"
 
 _USERNAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,29}")
 _PEER_USERNAME: Final = re.compile(r"[^\s@/?#:\\]{1,255}")
-_RESERVED: Final = frozenset(
-    {"admin", "administrator", "root", "support", "actor", "instance", "inbox", "medfed"}
-)
+_RESERVED: Final = frozenset({"admin", "administrator", "root", "support", "actor", "instance", "inbox", "medfed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,9 +183,7 @@ def narrower(wanted: Visibility, parent: Visibility) -> Visibility:
     return wanted if _WIDTH[wanted] <= _WIDTH[parent] else parent
 
 
-def visibility_of(
-    to: Iterable[str], cc: Iterable[str], *, followers_uri: str, restricted: bool
-) -> Visibility:
+def visibility_of(to: Iterable[str], cc: Iterable[str], *, followers_uri: str, restricted: bool) -> Visibility:
     """Read the audience of a peer's object. What is not plainly open is direct (A14).
 
     `restricted` says that the object carries an audiencePolicy: then nothing else counts.
@@ -210,9 +208,7 @@ class Addressing:
     cc: tuple[str, ...] = ()
 
 
-def addressing(
-    visibility: Visibility, *, followers_uri: str, mentions: Sequence[str], audience_uri: str
-) -> Addressing:
+def addressing(visibility: Visibility, *, followers_uri: str, mentions: Sequence[str], audience_uri: str) -> Addressing:
     """Who an object is addressed to on the wire, by its visibility."""
     named = tuple(dict.fromkeys(mentions))
     match visibility:

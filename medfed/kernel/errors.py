@@ -1,14 +1,14 @@
 """The error taxonomy: who is wrong, what status that is, and what may be said about it.
 
-    MedfedError
-    ├── Refused            our caller is wrong: `.status`, `.safe` may be shown
-    │   ├── Invalid 422 · Malformed 400 · Unauthenticated 401 · Forbidden 403 · NotFound 404
-    │   ├── Conflict 409 · Gone 410 · TooLarge 413 · Unsupported 415 · TooMany 429
-    │   └── Untrusted      a peer is wrong: BadSignature, BadProof, OriginMismatch 401 · PolicyRefusal 403
-    ├── RemoteFailure      another server failed us
-    │   ├── Unreachable    try again later (timeout, 5xx, 429)
-    │   └── RemoteGone · RemoteRefused   never again (410, 404; other 4xx)
-    └── Broken             we are wrong: Misconfigured, StorageDown
+MedfedError
+├── Refused            our caller is wrong: `.status`, `.safe` may be shown
+│   ├── Invalid 422 · Malformed 400 · Unauthenticated 401 · Forbidden 403 · NotFound 404
+│   ├── Conflict 409 · Gone 410 · TooLarge 413 · Unsupported 415 · TooMany 429
+│   └── Untrusted      a peer is wrong: BadSignature, BadProof, OriginMismatch 401 · PolicyRefusal 403
+├── RemoteFailure      another server failed us
+│   ├── Unreachable    try again later (timeout, 5xx, 429)
+│   └── RemoteGone · RemoteRefused   never again (410, 404; other 4xx)
+└── Broken             we are wrong: Misconfigured, StorageDown
 """
 
 from collections.abc import Mapping

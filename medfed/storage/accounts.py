@@ -76,7 +76,9 @@ _UPSERT = sql(
 )
 _SUSPEND = sql("UPDATE account SET suspended_at = :at WHERE id = :id")
 _GONE = sql("UPDATE account SET gone_at = :at WHERE id = :id")
-_FREE_HANDLE = sql("UPDATE account SET handle = handle || '#' || id WHERE handle = :handle AND uri <> :uri AND local = 0")
+_FREE_HANDLE = sql(
+    "UPDATE account SET handle = handle || '#' || id WHERE handle = :handle AND uri <> :uri AND local = 0"
+)
 _COUNT_POST = sql(
     "UPDATE account SET posts_count = posts_count + :by, last_post_at = COALESCE(:at, last_post_at) WHERE id = :id"
 )
@@ -116,7 +118,9 @@ _MEMBER_COLUMNS: Final = """
     m.email, m.password_hash, m.role, m.language, m.preferences, m.created_at AS member_since, m.confirmed_at,
     m.approved_at, m.disabled_at
 """
-_MEMBER = sql(f"SELECT {_COLUMNS}, {_MEMBER_COLUMNS} FROM member m JOIN account a ON a.id = m.account_id WHERE a.id = :id")
+_MEMBER = sql(
+    f"SELECT {_COLUMNS}, {_MEMBER_COLUMNS} FROM member m JOIN account a ON a.id = m.account_id WHERE a.id = :id"
+)
 _MEMBER_BY_EMAIL = sql(
     f"SELECT {_COLUMNS}, {_MEMBER_COLUMNS} FROM member m JOIN account a ON a.id = m.account_id WHERE m.email = :email"
 )
@@ -216,7 +220,14 @@ async def store(tx: Transaction, account: Account) -> int:
     if not account.local:
         await tx.run(_FREE_HANDLE, handle=handle, uri=account.uri)
     values = asdict(account)
-    for counted in ("suspended_at", "gone_at", "last_post_at", "posts_count", "followers_count", "following_count"):
+    for counted in (
+        "suspended_at",
+        "gone_at",
+        "last_post_at",
+        "posts_count",
+        "followers_count",
+        "following_count",
+    ):
         del values[counted]
     values |= {
         "handle": handle,
@@ -389,7 +400,15 @@ def _member(row: Row) -> Member:
     values = dict(row)
     own = {
         name: values.pop(name)
-        for name in ("email", "password_hash", "role", "language", "confirmed_at", "approved_at", "disabled_at")
+        for name in (
+            "email",
+            "password_hash",
+            "role",
+            "language",
+            "confirmed_at",
+            "approved_at",
+            "disabled_at",
+        )
     }
     own["created_at"] = values.pop("member_since")
     own["preferences"] = orjson.loads(values.pop("preferences"))

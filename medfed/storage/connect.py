@@ -12,9 +12,7 @@ from medfed.storage.sqlite import SqliteStore
 _POSTGRES: Final = ("postgresql", "postgres")
 
 
-async def connect(
-    url: str, *, role: Role = "server", readers: int = 3, pool: int = 10, durable: bool = True
-) -> Store:
+async def connect(url: str, *, role: Role = "server", readers: int = 3, pool: int = 10, durable: bool = True) -> Store:
     """Open `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://…`.
 
     `readers` and `durable` concern SQLite, `pool` PostgreSQL. Raises ServerRunning, Misconfigured.

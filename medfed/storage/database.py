@@ -82,6 +82,8 @@ class Transaction(View):
     def __init__(self, name: str) -> None:
         self.name = name
         self._callbacks: list[Callable[[], None]] = []
+        self._spoilt = False
+        self._over = False
 
     @abstractmethod
     async def run(self, statement: Statement, **params: Any) -> int:
@@ -102,6 +104,12 @@ class Transaction(View):
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the commit has succeeded; it must be quick and must not raise."""
         self._callbacks.append(callback)
+
+    def _refuse_misuse(self) -> None:
+        if self._over:
+            raise Misused(f"transaction {self.name!r} was used after its end")
+        if self._spoilt:
+            raise Misused(f"transaction {self.name!r} goes on while a statement of it failed or still runs")
 
 
 class Store(ABC):
@@ -142,6 +150,10 @@ class Store(ABC):
         One arrival that raises does not touch the others. `work` must do nothing but use its Transaction:
         where an engine has several writers it may be run again, at most three times, after a Contended.
         """
+
+    @abstractmethod
+    async def doubts(self) -> list[str]:
+        """What `doctor` should warn of: why this engine, as it is set up, may lose data."""
 
     @abstractmethod
     async def ping(self) -> None:

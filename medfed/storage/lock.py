@@ -71,6 +71,4 @@ def _refuse_or_wait(descriptor: int, database: Path, role: Role, *, patient: boo
             "several processes need PostgreSQL: set database.url"
         )
     if not patient:
-        raise Misconfigured(
-            f"another medfed command (process {process}) is working on {database}; try again later"
-        )
+        raise Misconfigured(f"another medfed command (process {process}) is working on {database}; try again later")

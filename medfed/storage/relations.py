@@ -6,7 +6,9 @@ from typing import Final
 
 from medfed.domain.relations import Follow, Relationship
 from medfed.kernel.clock import Millis
+from medfed.kernel.paging import Page
 from medfed.storage.database import Row, Transaction, View
+from medfed.storage.paging import Paged
 from medfed.storage.statements import sql
 
 _COLUMNS: Final = "f.id, f.uri, f.follower_id, f.target_id, f.state, f.boosts, f.notify, f.created_at"
@@ -29,19 +31,13 @@ _ACCEPT = sql(
     """
 )
 _DELETE = sql("DELETE FROM follow WHERE follower_id = :follower_id AND target_id = :target_id")
-_FOLLOWER_PAGE = sql(
-    """
-    SELECT f.id, f.follower_id AS account_id FROM follow f
-    WHERE f.target_id = :id AND f.state = :state AND (:before = 0 OR f.id < :before) AND f.id > :after
-    ORDER BY f.id DESC LIMIT :limit
-    """
+_FOLLOWERS = Paged(
+    "SELECT f.id, f.follower_id AS account_id FROM follow f WHERE f.target_id = :id AND f.state = :state",
+    "f.id",
 )
-_FOLLOWING_PAGE = sql(
-    """
-    SELECT f.id, f.target_id AS account_id FROM follow f
-    WHERE f.follower_id = :id AND f.state = 'accepted' AND (:before = 0 OR f.id < :before) AND f.id > :after
-    ORDER BY f.id DESC LIMIT :limit
-    """
+_FOLLOWING = Paged(
+    "SELECT f.id, f.target_id AS account_id FROM follow f WHERE f.follower_id = :id AND f.state = 'accepted'",
+    "f.id",
 )
 _COUNT_PENDING = sql("SELECT COUNT(*) FROM follow WHERE target_id = :id AND state = 'pending'")
 _LOCAL_FOLLOWERS = sql(
@@ -92,12 +88,7 @@ _BLOCK = sql(
     """
 )
 _UNBLOCK = sql("DELETE FROM block WHERE account_id = :account_id AND target_id = :target_id RETURNING uri")
-_BLOCK_PAGE = sql(
-    """
-    SELECT id, target_id AS account_id FROM block
-    WHERE account_id = :id AND (:before = 0 OR id < :before) AND id > :after ORDER BY id DESC LIMIT :limit
-    """
-)
+_BLOCKED = Paged("SELECT b.id, b.target_id AS account_id FROM block b WHERE b.account_id = :id", "b.id")
 _MUTE = sql(
     """
     INSERT INTO mute (id, account_id, target_id, notifications, expires_at, created_at)
@@ -107,13 +98,12 @@ _MUTE = sql(
     """
 )
 _UNMUTE = sql("DELETE FROM mute WHERE account_id = :account_id AND target_id = :target_id")
-_MUTE_PAGE = sql(
+_MUTED = Paged(
     """
-    SELECT id, target_id AS account_id FROM mute
-    WHERE account_id = :id AND (expires_at IS NULL OR expires_at > :now)
-      AND (:before = 0 OR id < :before) AND id > :after
-    ORDER BY id DESC LIMIT :limit
-    """
+    SELECT m.id, m.target_id AS account_id FROM mute m
+    WHERE m.account_id = :id AND (m.expires_at IS NULL OR m.expires_at > :now)
+    """,
+    "m.id",
 )
 
 
@@ -144,21 +134,21 @@ async def delete(tx: Transaction, follower_id: int, target_id: int) -> bool:
     return await tx.run(_DELETE, follower_id=follower_id, target_id=target_id) > 0
 
 
-async def followers(view: View, id_: int, *, before: int, after: int, limit: int) -> list[tuple[int, int]]:
+async def followers(view: View, id_: int, page: Page) -> list[tuple[int, int]]:
     """(follow id, account id) of accepted followers, newest first."""
-    rows = await view.all(_FOLLOWER_PAGE, id=id_, state="accepted", before=before, after=after, limit=limit)
+    rows = await _FOLLOWERS.rows(view, page, id=id_, state="accepted")
     return [(row["id"], row["account_id"]) for row in rows]
 
 
-async def requests(view: View, id_: int, *, before: int, after: int, limit: int) -> list[tuple[int, int]]:
+async def requests(view: View, id_: int, page: Page) -> list[tuple[int, int]]:
     """(follow id, account id) of those who ask to follow, newest first."""
-    rows = await view.all(_FOLLOWER_PAGE, id=id_, state="pending", before=before, after=after, limit=limit)
+    rows = await _FOLLOWERS.rows(view, page, id=id_, state="pending")
     return [(row["id"], row["account_id"]) for row in rows]
 
 
-async def following(view: View, id_: int, *, before: int, after: int, limit: int) -> list[tuple[int, int]]:
+async def following(view: View, id_: int, page: Page) -> list[tuple[int, int]]:
     """(follow id, account id) of those followed, newest first."""
-    rows = await view.all(_FOLLOWING_PAGE, id=id_, before=before, after=after, limit=limit)
+    rows = await _FOLLOWING.rows(view, page, id=id_)
     return [(row["id"], row["account_id"]) for row in rows]
 
 
@@ -253,14 +243,21 @@ async def unblock(tx: Transaction, account_id: int, target_id: int) -> str | Non
     return row["uri"] if row else None
 
 
-async def blocked(view: View, id_: int, *, before: int, after: int, limit: int) -> list[tuple[int, int]]:
+async def blocked(view: View, id_: int, page: Page) -> list[tuple[int, int]]:
     """(block id, account id) of those blocked, newest first."""
-    rows = await view.all(_BLOCK_PAGE, id=id_, before=before, after=after, limit=limit)
+    rows = await _BLOCKED.rows(view, page, id=id_)
     return [(row["id"], row["account_id"]) for row in rows]
 
 
 async def mute(
-    tx: Transaction, *, id_: int, account_id: int, target_id: int, notifications: bool, expires_at: Millis | None, at: Millis
+    tx: Transaction,
+    *,
+    id_: int,
+    account_id: int,
+    target_id: int,
+    notifications: bool,
+    expires_at: Millis | None,
+    at: Millis,
 ) -> None:
     """Record that one account mutes another."""
     await tx.run(
@@ -279,9 +276,9 @@ async def unmute(tx: Transaction, account_id: int, target_id: int) -> None:
     await tx.run(_UNMUTE, account_id=account_id, target_id=target_id)
 
 
-async def muted(view: View, id_: int, *, now: Millis, before: int, after: int, limit: int) -> list[tuple[int, int]]:
+async def muted(view: View, id_: int, page: Page, *, now: Millis) -> list[tuple[int, int]]:
     """(mute id, account id) of those muted, newest first."""
-    rows = await view.all(_MUTE_PAGE, id=id_, now=now, before=before, after=after, limit=limit)
+    rows = await _MUTED.rows(view, page, id=id_, now=now)
     return [(row["id"], row["account_id"]) for row in rows]
 
 

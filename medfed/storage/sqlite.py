@@ -36,6 +36,7 @@ Job: TypeAlias = Callable[[sqlite3.Connection], T]
 BUSY_TIMEOUT_MS: Final = 10_000
 SAFE_VERSION: Final = (3, 51, 3)
 """Before it, two connections that write or checkpoint at once can corrupt the file (WAL-reset bug)."""
+SYNCHRONOUS_FULL: Final = 2
 WAL_TRUNCATE_BYTES: Final = 64 * 1024 * 1024
 WAL_GROWTH_BYTES: Final = 4 * 1024 * 1024
 CHECKPOINT_CHANGES: Final = 400
@@ -114,6 +115,18 @@ class SqliteStore(Store):
             self._leader = asyncio.create_task(self._lead(), name="group commit")
         return await arrival.done
 
+    async def doubts(self) -> list[str]:
+        """See Store.doubts."""
+        doubts = []
+        if sqlite3.sqlite_version_info < SAFE_VERSION:
+            doubts.append(
+                f"SQLite {sqlite3.sqlite_version} can corrupt a WAL database that two processes write or checkpoint; "
+                "no other program may write to it while medfed runs (fixed in 3.51.3)"
+            )
+        if (await self.pragmas())["synchronous"] != SYNCHRONOUS_FULL:
+            doubts.append("synchronous is not FULL: what was accepted can be lost in a power failure")
+        return doubts
+
     async def ping(self) -> None:
         """Raise StorageDown unless both a reader and the writer answer."""
         async with self._view() as view:
@@ -130,9 +143,7 @@ class SqliteStore(Store):
 
     async def pragmas(self) -> dict[str, Any]:
         """What the writing connection really runs with, for `doctor` and the tests."""
-        return await self._writer.ask(
-            partial(_read_pragmas, names=[*_PRAGMAS, "journal_mode", "synchronous"])
-        )
+        return await self._writer.ask(partial(_read_pragmas, names=[*_PRAGMAS, "journal_mode", "synchronous"]))
 
     async def aclose(self) -> None:
         """Finish arrivals, fold the WAL back into the file, close every connection, release the lock."""
@@ -238,9 +249,7 @@ class _SqliteView(View):
         if self._over:
             raise Misused("a view was used after its end")
         values = statement.for_sqlite(params)
-        return await self._wire.ask(
-            partial(_fetch, before=self._take(), text=statement.sqlite, params=values)
-        )
+        return await self._wire.ask(partial(_fetch, before=self._take(), text=statement.sqlite, params=values))
 
     def end(self) -> None:
         """Give the snapshot back. Nobody need wait: the thread takes jobs in order."""
@@ -262,8 +271,6 @@ class SqliteTransaction(Transaction):
         self._before: list[str] = ["BEGIN IMMEDIATE"]
         self._begun = False
         self._depth = 0
-        self._spoilt = False
-        self._over = False
 
     async def run(self, statement: Statement, **params: Any) -> int:
         """See Transaction.run."""
@@ -327,12 +334,6 @@ class SqliteTransaction(Transaction):
         self._refuse_misuse()
         before, self._before = self._before, []
         return before
-
-    def _refuse_misuse(self) -> None:
-        if self._over:
-            raise Misused(f"transaction {self.name!r} was used after its end")
-        if self._spoilt:
-            raise Misused(f"transaction {self.name!r} goes on although a statement of it failed")
 
     async def _ask(self, job: Job[T]) -> T:
         self._begun = True
@@ -465,9 +466,7 @@ def _control(raw: sqlite3.Connection, *, texts: Sequence[str]) -> None:
         raw.execute(text)
 
 
-def _fetch(
-    raw: sqlite3.Connection, *, before: Sequence[str], text: str, params: Mapping[str, Any]
-) -> list[Row]:
+def _fetch(raw: sqlite3.Connection, *, before: Sequence[str], text: str, params: Mapping[str, Any]) -> list[Row]:
     _control(raw, texts=before)
     cursor = raw.execute(text, params)
     rows = cursor.fetchall()
@@ -488,9 +487,7 @@ def _run(raw: sqlite3.Connection, *, before: Sequence[str], text: str, params: M
     return count
 
 
-def _run_many(
-    raw: sqlite3.Connection, *, before: Sequence[str], text: str, rows: Sequence[Mapping[str, Any]]
-) -> None:
+def _run_many(raw: sqlite3.Connection, *, before: Sequence[str], text: str, rows: Sequence[Mapping[str, Any]]) -> None:
     _control(raw, texts=before)
     raw.executemany(text, rows)
 
@@ -519,13 +516,11 @@ def _connect_writer(path: Path, *, durable: bool) -> sqlite3.Connection:
     raw = sqlite3.connect(path, isolation_level=None, cached_statements=512)
     raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").fetchall()
     raw.execute("PRAGMA journal_mode = WAL").fetchall()
-    return _configured(raw, {**_PRAGMAS, "synchronous": 2 if durable else 0, "journal_mode": "wal"})
+    return _configured(raw, {**_PRAGMAS, "synchronous": SYNCHRONOUS_FULL if durable else 0, "journal_mode": "wal"})
 
 
 def _connect_reader(path: Path) -> sqlite3.Connection:
-    raw = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, cached_statements=512
-    )
+    raw = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, cached_statements=512)
     raw.set_authorizer(_refuse_checkpoint)
     return _configured(raw, {**_PRAGMAS, "query_only": 1})
 
@@ -555,8 +550,7 @@ def _refuse_network_filesystem(path: Path) -> None:
     kind = _filesystem(path.parent.resolve())
     if kind == "fuse" or kind.startswith(NETWORK_FILESYSTEMS):
         raise Misconfigured(
-            f"{path} is on a network file system ({kind}), where SQLite can lose data; "
-            "use a local disk or PostgreSQL"
+            f"{path} is on a network file system ({kind}), where SQLite can lose data; use a local disk or PostgreSQL"
         )
 
 

@@ -1,0 +1,137 @@
+"""Every URI this server mints, and how to read one back."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit
+
+NAMESPACE: Final = "https://w3id.org/medfed/ns#"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uris:
+    """Mints and reads the URIs of one instance. `base` is its public URL without a trailing slash."""
+
+    base: str
+    domain: str
+
+    @property
+    def authority(self) -> str:
+        """host[:port] of the public URL."""
+        return urlsplit(self.base).netloc.lower()
+
+    @property
+    def did(self) -> str:
+        """The did:web of this instance (a port is percent-encoded)."""
+        return f"did:web:{self.authority.replace(':', '%3A')}"
+
+    @property
+    def instance_actor(self) -> str:
+        """The Application actor that signs for the server itself."""
+        return f"{self.base}/actor"
+
+    @property
+    def shared_inbox(self) -> str:
+        """Where peers deliver once for all members."""
+        return f"{self.base}/inbox"
+
+    def actor(self, username: str) -> str:
+        """A local actor's id."""
+        return f"{self.base}/users/{quote(username)}"
+
+    def profile(self, username: str) -> str:
+        """The page of a local account."""
+        return f"{self.base}/@{quote(username)}"
+
+    def peer_profile(self, handle: str) -> str:
+        """Our page about an account of a peer; `handle` is name@domain."""
+        return f"{self.base}/@{quote(handle, safe='@:')}"
+
+    def post(self, username: str, id_: int) -> str:
+        """A local post's object id."""
+        return f"{self.actor(username)}/posts/{id_}"
+
+    def post_page(self, username: str, id_: int) -> str:
+        """The page of a local post."""
+        return f"{self.profile(username)}/{id_}"
+
+    def activity(self, actor_uri: str, id_: int) -> str:
+        """An id for an activity of a local actor (the instance actor included)."""
+        return f"{actor_uri}/activities/{id_}"
+
+    def follow(self, actor_uri: str, id_: int) -> str:
+        """An id for a Follow."""
+        return f"{actor_uri}/follows/{id_}"
+
+    def audience(self, username: str, id_: int) -> str:
+        """The audience collection of one verified-only post; it is never enumerated."""
+        return f"{self.actor(username)}/audiences/{id_}"
+
+    def replies(self, post_uri: str) -> str:
+        """The replies collection of a local post."""
+        return f"{post_uri}/replies"
+
+    def credential(self, id_: int) -> str:
+        """A credential issued here."""
+        return f"{self.base}/credentials/{id_}"
+
+    def status_list(self, number: int) -> str:
+        """A status list of this issuer."""
+        return f"{self.base}/credentials/status/{number}"
+
+    def media(self, key: str) -> str:
+        """A stored file."""
+        return f"{self.base}/media/{key}"
+
+    def is_ours(self, uri: str) -> bool:
+        """Whether a URI is on this instance's public origin, however it is written (D11)."""
+        parts = urlsplit(uri)
+        ours = urlsplit(self.base)
+        return (parts.hostname or "").rstrip(".") == ours.hostname and _port(parts.scheme, parts.port) == _port(
+            ours.scheme, ours.port
+        )
+
+    def username_of(self, actor_uri: str) -> str | None:
+        """The name in a local actor's id; None when it is not one."""
+        rest = self._path_under(actor_uri, "/users/")
+        return unquote(rest) if rest and "/" not in rest else None
+
+    def post_id_of(self, uri: str) -> int | None:
+        """The id in a local post's URI or page; None when it is neither."""
+        rest = self._path_under(uri, "/users/") or ""
+        _, marker, number = rest.partition("/posts/")
+        if not marker:
+            page = self._path_under(uri, "/@") or ""
+            _, _, number = page.partition("/")
+        return int(number) if number.isascii() and number.isdigit() else None
+
+    def _path_under(self, uri: str, prefix: str) -> str | None:
+        start = self.base + prefix
+        return uri[len(start) :] if uri.startswith(start) else None
+
+
+def _port(scheme: str, port: int | None) -> int:
+    return port or (443 if scheme == "https" else 80)
+
+
+def authority_of(uri: str) -> str:
+    """host[:port] of a URI, lower case, default ports dropped; '' when it has none.
+
+    The one function that every origin comparison goes through (FEP-fe34).
+    """
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        return ""
+    host = (parts.hostname or "").lower().rstrip(".")
+    if not host or parts.scheme not in ("https", "http"):
+        return ""
+    if port is None or port == _port(parts.scheme, None):
+        return host
+    return f"{host}:{port}"
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two URIs belong to the same host[:port]."""
+    authority = authority_of(one)
+    return bool(authority) and authority == authority_of(other)

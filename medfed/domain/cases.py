@@ -1,0 +1,128 @@
+"""Clinical cases: their structure, stages and consent, and what may not be published."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from medfed.domain.posts import Requirement
+from medfed.kernel import limits
+from medfed.kernel.clock import Millis
+from medfed.kernel.errors import Invalid
+
+Stage: TypeAlias = Literal["help_wanted", "urgent", "interesting", "teaching", "follow_up", "solved", "archived"]
+STAGES: Final[tuple[Stage, ...]] = (
+    "help_wanted", "urgent", "interesting", "teaching", "follow_up", "solved", "archived",
+)  # fmt: skip
+
+Audience: TypeAlias = Literal["public", "followers", "verified"]
+AUDIENCES: Final[tuple[Audience, ...]] = ("public", "followers", "verified")
+
+AGE_BANDS: Final[tuple[str, ...]] = (
+    "newborn", "infant", "1-4", *(f"{age}-{age + 4}" for age in range(5, 90, 5)), "90+",
+)  # fmt: skip
+SEXES: Final[tuple[str, ...]] = ("female", "male", "other")
+CONSENTS: Final[tuple[str, ...]] = (
+    "patient_written", "patient_verbal", "guardian", "not_identifiable", "none",
+)  # fmt: skip
+
+TEXTS: Final[tuple[str, ...]] = ("presentation", "history", "examination", "investigations", "question")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseDraft:
+    """What a member wants to publish as a case, not yet checked."""
+
+    title: str
+    presentation: str
+    history: str = ""
+    examination: str = ""
+    investigations: str = ""
+    question: str = ""
+    age_band: str | None = None
+    sex: str | None = None
+    specialties: tuple[str, ...] = ()
+    stage: str = "help_wanted"
+    outcome: str = ""
+    audience: str = "verified"
+    requires: Requirement | None = None
+    media_ids: tuple[int, ...] = ()
+    language: str = ""
+    consent_basis: str = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A clinical discussion with a stage; its words and audience are also those of the post `post_id`."""
+
+    id: int
+    post_id: int
+    account_id: int
+    title: str
+    presentation: str
+    history: str = ""
+    examination: str = ""
+    investigations: str = ""
+    question: str = ""
+    age_band: str = ""
+    sex: str = ""
+    specialties: tuple[str, ...] = ()
+    stage: Stage = "help_wanted"
+    outcome: str = ""
+    accepted_post_id: int | None = None
+    audience: Audience = "verified"
+    consent_basis: str = "none"
+    created_at: Millis = 0
+    updated_at: Millis = 0
+
+
+def check(draft: CaseDraft, *, specialties: Sequence[str], alt_texts: Sequence[str]) -> CaseDraft:
+    """The draft itself, if it may be published. Raises Invalid that names each missing or unsafe field.
+
+    `specialties` are the codes there are; `alt_texts` the descriptions of the attached images.
+    """
+    problems: dict[str, str] = {}
+    _require_text(draft, problems)
+    _require_codes(draft, specialties, problems)
+    if draft.stage in ("help_wanted", "urgent") and not draft.question.strip():
+        problems["question"] = "say what you ask your colleagues"
+    if alt_texts and draft.consent_basis == "none":
+        problems["consent.basis"] = "images need a basis of consent"
+    if any(not text.strip() for text in alt_texts):
+        problems["media_ids"] = "every image needs a description"
+    if problems:
+        raise Invalid(
+            "; ".join(f"{name}: {problem}" for name, problem in problems.items()),
+            problems,
+        )
+    return draft
+
+
+def _require_text(draft: CaseDraft, problems: dict[str, str]) -> None:
+    for name in ("title", "presentation"):
+        if not getattr(draft, name).strip():
+            problems[name] = "is missing"
+    if len(draft.title) > limits.CASE_TITLE:
+        problems["title"] = f"is longer than {limits.CASE_TITLE} characters"
+    for name in (*TEXTS, "outcome"):
+        if len(getattr(draft, name)) > limits.CASE_FIELD:
+            problems[name] = f"is longer than {limits.CASE_FIELD} characters"
+
+
+def _require_codes(draft: CaseDraft, specialties: Sequence[str], problems: dict[str, str]) -> None:
+    if draft.age_band and draft.age_band not in AGE_BANDS:
+        problems["patient.age_band"] = f"is not one of {', '.join(AGE_BANDS)}"
+    if draft.sex and draft.sex not in SEXES:
+        problems["patient.sex"] = f"is not one of {', '.join(SEXES)}"
+    if draft.stage not in STAGES:
+        problems["stage"] = f"is not one of {', '.join(STAGES)}"
+    if draft.audience not in AUDIENCES:
+        problems["audience"] = f"is not one of {', '.join(AUDIENCES)}"
+    if draft.consent_basis not in CONSENTS:
+        problems["consent.basis"] = f"is not one of {', '.join(CONSENTS)}"
+    unknown = [code for code in draft.specialties if code not in specialties]
+    if unknown:
+        problems["specialties"] = f"{unknown[0]!r} is not a specialty code"
+    if len(draft.specialties) > 3:
+        problems["specialties"] = "at most three"
+    if not draft.specialties:
+        problems["specialties"] = "is missing"

@@ -1,0 +1,113 @@
+"""Every accepted activity, once; what the inbox answers 202 for."""
+
+from dataclasses import dataclass
+
+from medfed.kernel.clock import Millis
+from medfed.storage.database import Transaction, View
+from medfed.storage.statements import sql
+
+_RECORD = sql(
+    """
+    INSERT INTO inbox_log (id, uri, actor_uri, kind, body, received_at, state, attempts, next_at, note)
+    VALUES (:id, :uri, :actor_uri, :kind, :body, :at, 'waiting', 0, :at, '')
+    ON CONFLICT (uri) DO NOTHING
+    """
+)
+_WAITING = sql(
+    """
+    SELECT id, uri, actor_uri, kind, body, received_at, attempts FROM inbox_log
+    WHERE state = 'waiting' AND next_at <= :now
+    ORDER BY next_at, id LIMIT :limit
+    """
+)
+_LEASE = sql("UPDATE inbox_log SET next_at = :until WHERE id = :id AND state = 'waiting' AND next_at <= :now")
+_SETTLE = sql("UPDATE inbox_log SET state = :state, note = :note WHERE id = :id AND state = 'waiting'")
+_RETRY = sql(
+    """
+    UPDATE inbox_log SET attempts = attempts + 1, next_at = :next_at, note = :note
+    WHERE id = :id AND state = 'waiting'
+    """
+)
+_SEEN = sql("SELECT state FROM inbox_log WHERE uri = :uri")
+_COUNT = sql("SELECT state, COUNT(*) AS n FROM inbox_log GROUP BY state")
+_NEXT = sql("SELECT MIN(next_at) FROM inbox_log WHERE state = 'waiting'")
+_FORGET_BODIES = sql(
+    "UPDATE inbox_log SET body = NULL WHERE state <> 'waiting' AND received_at < :before AND body IS NOT NULL"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An activity as it was received and accepted."""
+
+    id: int
+    uri: str
+    actor_uri: str
+    kind: str
+    body: bytes
+    received_at: Millis
+    attempts: int = 0
+
+
+async def record(tx: Transaction, arrival: Arrival) -> bool:
+    """Store an arrival; False if its id was stored before (A03, C06)."""
+    stored = await tx.run(
+        _RECORD,
+        id=arrival.id,
+        uri=arrival.uri,
+        actor_uri=arrival.actor_uri,
+        kind=arrival.kind,
+        body=arrival.body,
+        at=arrival.received_at,
+    )
+    return stored > 0
+
+
+async def waiting(view: View, now: Millis, limit: int) -> list[Arrival]:
+    """Arrivals that are due to be applied, oldest first."""
+    return [Arrival(**dict(row)) for row in await view.all(_WAITING, now=now, limit=limit)]
+
+
+async def lease(tx: Transaction, id_: int, *, now: Millis, until: Millis) -> bool:
+    """Keep other workers off until a time; False if somebody else was quicker."""
+    return await tx.run(_LEASE, id=id_, now=now, until=until) > 0
+
+
+async def finish(tx: Transaction, id_: int, *, note: str = "") -> bool:
+    """Tick an arrival in the transaction of its effect; False if it was ticked before."""
+    return await tx.run(_SETTLE, id=id_, state="done", note=note) > 0
+
+
+async def refuse(tx: Transaction, id_: int, note: str) -> None:
+    """Settle an arrival that will never be applied, and say why."""
+    await tx.run(_SETTLE, id=id_, state="refused", note=note[:500])
+
+
+async def give_up(tx: Transaction, id_: int, note: str) -> None:
+    """Put an arrival that we failed to apply where an admin can see it."""
+    await tx.run(_SETTLE, id=id_, state="dead", note=note[:500])
+
+
+async def retry_at(tx: Transaction, id_: int, *, next_at: Millis, note: str) -> None:
+    """Try an arrival again later."""
+    await tx.run(_RETRY, id=id_, next_at=next_at, note=note[:500])
+
+
+async def state_of(view: View, uri: str) -> str | None:
+    """What became of the activity with this id, if it ever arrived."""
+    return await view.value(_SEEN, uri=uri)
+
+
+async def counts(view: View) -> dict[str, int]:
+    """Arrivals by state."""
+    return {row["state"]: row["n"] for row in await view.all(_COUNT)}
+
+
+async def next_due(view: View) -> Millis | None:
+    """When the next waiting arrival is due."""
+    return await view.value(_NEXT)
+
+
+async def forget_bodies(tx: Transaction, before: Millis) -> int:
+    """Empty settled arrivals older than `before`; their ids stay, so that a replay is still a replay."""
+    return await tx.run(_FORGET_BODIES, before=before)

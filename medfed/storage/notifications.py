@@ -1,0 +1,125 @@
+"""Notifications and read markers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from medfed.domain.notifications import Notification
+from medfed.kernel.clock import Millis
+from medfed.kernel.paging import Page
+from medfed.storage.database import Transaction, View
+from medfed.storage.paging import Paged
+from medfed.storage.statements import sql
+
+_PAGE = Paged(
+    """
+    SELECT n.id, n.account_id, n.kind, n.from_id, n.post_id, n.created_at FROM notification n
+    WHERE n.account_id = :account_id AND n.kind IN :kinds[text] AND (:from_id = 0 OR n.from_id = :from_id)
+      AND EXISTS (SELECT 1 FROM account a WHERE a.id = n.from_id AND a.suspended_at IS NULL)
+    """,
+    "n.id",
+)
+_FIND = sql(
+    """
+    SELECT id, account_id, kind, from_id, post_id, created_at FROM notification
+    WHERE id = :id AND account_id = :account_id
+    """
+)
+_ADD = sql(
+    """
+    INSERT INTO notification (id, account_id, kind, from_id, post_id, created_at)
+    VALUES (:id, :account_id, :kind, :from_id, :post_id, :created_at)
+    """
+)
+_SAME = sql(
+    """
+    SELECT 1 FROM notification
+    WHERE account_id = :account_id AND kind = :kind AND from_id = :from_id
+      AND ((post_id IS NULL AND :post_id = 0) OR post_id = :post_id)
+    LIMIT 1
+    """
+)
+_DISMISS = sql("DELETE FROM notification WHERE id = :id AND account_id = :account_id")
+_CLEAR = sql("DELETE FROM notification WHERE account_id = :account_id")
+_WITHDRAW = sql(
+    """
+    DELETE FROM notification
+    WHERE account_id = :account_id AND kind = :kind AND from_id = :from_id
+      AND ((post_id IS NULL AND :post_id = 0) OR post_id = :post_id)
+    """
+)
+_COUNT_AFTER = sql("SELECT COUNT(*) FROM notification WHERE account_id = :account_id AND id > :after")
+_MARKERS = sql(
+    """
+    SELECT timeline, last_read, version, updated_at FROM marker
+    WHERE account_id = :account_id AND timeline IN :names[text]
+    """
+)
+_MARK = sql(
+    """
+    INSERT INTO marker (account_id, timeline, last_read, version, updated_at)
+    VALUES (:account_id, :timeline, :last_read, 1, :at)
+    ON CONFLICT (account_id, timeline) DO UPDATE SET
+        last_read = excluded.last_read, version = marker.version + 1, updated_at = excluded.updated_at
+    """
+)
+
+
+async def page(
+    view: View, account_id: int, page: Page, *, kinds: Sequence[str], from_id: int = 0
+) -> list[Notification]:
+    """A member's notifications of these kinds, newest first."""
+    rows = await _PAGE.rows(view, page, account_id=account_id, kinds=list(kinds), from_id=from_id)
+    return [Notification(**dict(row)) for row in rows]
+
+
+async def find(view: View, id_: int, account_id: int) -> Notification | None:
+    """One notification of a member."""
+    row = await view.one_or_none(_FIND, id=id_, account_id=account_id)
+    return Notification(**dict(row)) if row else None
+
+
+async def add(tx: Transaction, notification: Notification) -> bool:
+    """Store a notification; False if the same thing was already said."""
+    same = await tx.value(
+        _SAME,
+        account_id=notification.account_id,
+        kind=notification.kind,
+        from_id=notification.from_id,
+        post_id=notification.post_id or 0,
+    )
+    if same is not None:
+        return False
+    await tx.run(_ADD, **asdict(notification))
+    return True
+
+
+async def withdraw(tx: Transaction, *, account_id: int, kind: str, from_id: int, post_id: int = 0) -> None:
+    """Take back what is no longer true: an undone like, a withdrawn request."""
+    await tx.run(_WITHDRAW, account_id=account_id, kind=kind, from_id=from_id, post_id=post_id)
+
+
+async def dismiss(tx: Transaction, id_: int, account_id: int) -> None:
+    """Drop one."""
+    await tx.run(_DISMISS, id=id_, account_id=account_id)
+
+
+async def clear(tx: Transaction, account_id: int) -> None:
+    """Drop all."""
+    await tx.run(_CLEAR, account_id=account_id)
+
+
+async def count_after(view: View, account_id: int, after: int) -> int:
+    """How many are newer than a marker."""
+    return int(await view.value(_COUNT_AFTER, account_id=account_id, after=after) or 0)
+
+
+async def markers(view: View, account_id: int, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """How far a member has read: timeline → last_read, version, updated_at."""
+    rows = await view.all(_MARKERS, account_id=account_id, names=list(names))
+    return {row["timeline"]: dict(row) for row in rows}
+
+
+async def mark(tx: Transaction, account_id: int, timeline: str, last_read: int, at: Millis) -> None:
+    """Remember how far a member has read."""
+    await tx.run(_MARK, account_id=account_id, timeline=timeline, last_read=last_read, at=at)

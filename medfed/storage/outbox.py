@@ -1,0 +1,275 @@
+"""What we owe to peers: activities, and one delivery for each inbox that is to have them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from medfed.kernel.clock import Millis
+from medfed.kernel.paging import Page
+from medfed.storage.database import Transaction, View
+from medfed.storage.paging import Paged
+from medfed.storage.statements import sql
+
+_ADD = sql(
+    """
+    INSERT INTO outbox (id, uri, account_id, post_id, kind, body, listed, keep_until, created_at)
+    VALUES (:id, :uri, :account_id, :post_id, :kind, :body, :listed, :keep_until, :created_at)
+    """
+)
+_OWE = sql(
+    """
+    INSERT INTO delivery (id, activity_id, host, inbox, state, attempts, next_at, last_error)
+    VALUES (:id, :activity_id, :host, :inbox, 'waiting', 0, :at, '')
+    ON CONFLICT (activity_id, inbox) DO NOTHING
+    """
+)
+_FOLLOWER_INBOXES = sql(
+    """
+    SELECT DISTINCT a.host, CASE WHEN a.shared_inbox <> '' THEN a.shared_inbox ELSE a.inbox END AS inbox
+    FROM follow f JOIN account a ON a.id = f.follower_id
+    WHERE f.target_id = :account_id AND f.state = 'accepted' AND a.local = 0
+      AND a.suspended_at IS NULL AND a.gone_at IS NULL AND a.inbox <> ''
+    """
+)
+_REMEMBER_HOST = sql(
+    "INSERT INTO post_distribution (post_id, host, at) VALUES (:post_id, :host, :at) ON CONFLICT DO NOTHING"
+)
+_INBOXES_ON = sql(
+    """
+    SELECT a.host, MIN(CASE WHEN a.shared_inbox <> '' THEN a.shared_inbox ELSE a.inbox END) AS inbox
+    FROM account a WHERE a.local = 0 AND a.host IN :hosts[text] AND a.inbox <> '' AND a.gone_at IS NULL
+    GROUP BY a.host
+    """
+)
+_LANES = sql(
+    """
+    SELECT d.host, MIN(d.id) AS first_id, COUNT(*) AS waiting, MIN(d.next_at) AS next_at
+    FROM delivery d WHERE d.state = 'waiting' GROUP BY d.host
+    """
+)
+_DUE_HOSTS = sql(
+    """
+    SELECT d.host, MIN(d.id) AS first_id FROM delivery d
+    LEFT JOIN peer p ON p.domain = d.host
+    WHERE d.state = 'waiting' AND (p.next_at IS NULL OR p.next_at <= :now) AND NOT d.host IN :busy[text]
+    GROUP BY d.host ORDER BY first_id LIMIT :limit
+    """
+)
+_LANE = sql(
+    """
+    SELECT d.id, d.activity_id, d.host, d.inbox, d.attempts, o.uri, o.kind, o.body, o.account_id, o.post_id,
+           o.keep_until, o.created_at
+    FROM delivery d JOIN outbox o ON o.id = d.activity_id
+    WHERE d.host = :host AND d.state = 'waiting'
+    ORDER BY d.id LIMIT :limit
+    """
+)
+_DONE = sql("DELETE FROM delivery WHERE id = :id")
+_FAILED = sql("UPDATE delivery SET attempts = attempts + 1, last_error = :error WHERE id = :id")
+_PARK = sql("UPDATE delivery SET state = 'parked', attempts = attempts + 1, last_error = :error WHERE id = :id")
+_UNPARK = sql("UPDATE delivery SET state = 'waiting' WHERE state = 'parked' AND (:host = '' OR host = :host)")
+_DROP = sql("DELETE FROM delivery WHERE host = :host")
+_NEXT = sql(
+    """
+    SELECT MIN(COALESCE(p.next_at, 0)) FROM delivery d LEFT JOIN peer p ON p.domain = d.host WHERE d.state = 'waiting'
+    """
+)
+_LIST = sql(
+    """
+    SELECT d.host, COUNT(*) AS waiting, MAX(d.attempts) AS attempts, MAX(d.last_error) AS last_error,
+           SUM(CASE WHEN d.state = 'parked' THEN 1 ELSE 0 END) AS parked,
+           MAX(COALESCE(p.next_at, 0)) AS next_at, MAX(COALESCE(p.failing_since, 0)) AS failing_since
+    FROM delivery d LEFT JOIN peer p ON p.domain = d.host
+    GROUP BY d.host ORDER BY d.host
+    """
+)
+_CANCEL_UNSENT = sql(
+    """
+    DELETE FROM delivery WHERE attempts = 0 AND activity_id IN (
+        SELECT o.id FROM outbox o WHERE o.post_id = :post_id AND o.kind IN ('Create', 'Update', 'Announce')
+    )
+    """
+)
+_LISTED = Paged("SELECT o.id, o.body FROM outbox o WHERE o.account_id = :account_id AND o.listed = 1", "o.id")
+_COUNT_LISTED = sql("SELECT COUNT(*) FROM outbox WHERE account_id = :account_id AND listed = 1")
+_UNLIST = sql("UPDATE outbox SET listed = 0 WHERE post_id = :post_id")
+_BY_URI = sql("SELECT body, account_id, listed, post_id, kind FROM outbox WHERE uri = :uri")
+_FORGET = sql(
+    """
+    DELETE FROM outbox WHERE created_at < :before AND listed = 0
+      AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.activity_id = outbox.id)
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """An activity as it will be sent."""
+
+    id: int
+    uri: str
+    account_id: int
+    kind: str
+    body: bytes
+    created_at: Millis
+    keep_until: Millis
+    post_id: int | None = None
+    listed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """Where to send, and the host it counts for."""
+
+    host: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One activity owed to one inbox."""
+
+    id: int
+    activity_id: int
+    host: str
+    inbox: str
+    attempts: int
+    uri: str
+    kind: str
+    body: bytes
+    account_id: int
+    post_id: int | None
+    keep_until: Millis
+    created_at: Millis
+
+
+async def enqueue(tx: Transaction, activity: Outgoing, inboxes: Iterable[Inbox], next_id: Any) -> int:
+    """Store an activity with one delivery per distinct inbox; how many. `next_id` mints delivery ids, in order.
+
+    Called in the transaction of what the activity tells, so that promise and effect commit together.
+    """
+    await tx.run(
+        _ADD,
+        id=activity.id,
+        uri=activity.uri,
+        account_id=activity.account_id,
+        post_id=activity.post_id,
+        kind=activity.kind,
+        body=activity.body,
+        listed=int(activity.listed),
+        keep_until=activity.keep_until,
+        created_at=activity.created_at,
+    )
+    owed = {inbox.url: inbox for inbox in inboxes}
+    rows = [
+        {
+            "id": next_id(),
+            "activity_id": activity.id,
+            "host": inbox.host,
+            "inbox": inbox.url,
+            "at": activity.created_at,
+        }
+        for inbox in owed.values()
+    ]
+    if rows:
+        await tx.run_many(_OWE, rows)
+    if rows and activity.post_id is not None:
+        at = activity.created_at
+        hosts = {inbox.host for inbox in owed.values()}
+        await tx.run_many(_REMEMBER_HOST, [{"post_id": activity.post_id, "host": host, "at": at} for host in hosts])
+    return len(rows)
+
+
+async def follower_inboxes(view: View, account_id: int) -> list[Inbox]:
+    """Distinct inboxes, shared ones first choice, of the accepted followers on other instances."""
+    rows = await view.all(_FOLLOWER_INBOXES, account_id=account_id)
+    return [Inbox(host=row["host"], url=row["inbox"]) for row in rows]
+
+
+async def inboxes_on(view: View, hosts: Iterable[str]) -> list[Inbox]:
+    """One inbox for each of these hosts that we know an account of."""
+    wanted = list(set(hosts))
+    if not wanted:
+        return []
+    return [Inbox(host=row["host"], url=row["inbox"]) for row in await view.all(_INBOXES_ON, hosts=wanted)]
+
+
+async def due_hosts(view: View, now: Millis, *, busy: Iterable[str], limit: int) -> list[str]:
+    """Hosts that are owed something and may be tried now, longest owed first."""
+    return [row["host"] for row in await view.all(_DUE_HOSTS, now=now, busy=list(busy), limit=limit)]
+
+
+async def lane(view: View, host: str, limit: int) -> list[Delivery]:
+    """What a host is owed, in order."""
+    return [Delivery(**dict(row)) for row in await view.all(_LANE, host=host, limit=limit)]
+
+
+async def done(tx: Transaction, id_: int) -> None:
+    """A delivery is settled: arrived, or pointless."""
+    await tx.run(_DONE, id=id_)
+
+
+async def done_many(tx: Transaction, ids: Iterable[int]) -> None:
+    """Many deliveries are settled."""
+    await tx.run_many(_DONE, [{"id": id_} for id_ in ids])
+
+
+async def failed(tx: Transaction, id_: int, error: str) -> None:
+    """A delivery failed and stays at the head of its lane."""
+    await tx.run(_FAILED, id=id_, error=error[:300])
+
+
+async def park(tx: Transaction, id_: int, error: str) -> None:
+    """A delivery was refused by the peer; it waits for an admin and no longer holds its lane up (J04)."""
+    await tx.run(_PARK, id=id_, error=error[:300])
+
+
+async def retry(tx: Transaction, host: str = "") -> int:
+    """Put parked deliveries back into their lanes, of one host or of all; how many."""
+    return await tx.run(_UNPARK, host=host)
+
+
+async def drop(tx: Transaction, host: str) -> int:
+    """Forget everything a host is owed; how many."""
+    return await tx.run(_DROP, host=host)
+
+
+async def next_due(view: View) -> Millis | None:
+    """When the next lane may be tried; None when nothing is owed."""
+    return await view.value(_NEXT)
+
+
+async def overview(view: View) -> list[dict[str, Any]]:
+    """Per host: waiting, parked, attempts, next_at, last_error, failing_since."""
+    return [dict(row) for row in await view.all(_LIST)]
+
+
+async def cancel_unsent(tx: Transaction, post_id: int) -> None:
+    """Drop what was never tried of a post that is being deleted (J10)."""
+    await tx.run(_CANCEL_UNSENT, post_id=post_id)
+
+
+async def unlist(tx: Transaction, post_id: int) -> None:
+    """Take a post's activities out of the outbox collection."""
+    await tx.run(_UNLIST, post_id=post_id)
+
+
+async def listed(view: View, account_id: int, page: Page) -> list[tuple[int, bytes]]:
+    """(id, body) of the public activities of an account, newest first."""
+    return [(row["id"], row["body"]) for row in await _LISTED.rows(view, page, account_id=account_id)]
+
+
+async def count_listed(view: View, account_id: int) -> int:
+    """How many public activities an account has."""
+    return int(await view.value(_COUNT_LISTED, account_id=account_id) or 0)
+
+
+async def find_listed(view: View, uri: str) -> bytes | None:
+    """The body of a public activity, by its id."""
+    row = await view.one_or_none(_BY_URI, uri=uri)
+    return row["body"] if row and row["listed"] else None
+
+
+async def forget(tx: Transaction, before: Millis) -> int:
+    """Drop unlisted activities that everybody has; how many."""
+    return await tx.run(_FORGET, before=before)

@@ -1,0 +1,118 @@
+"""Other instances: how far each is let in, what it understands, how its lane fares."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from medfed.domain.peers import Level, Peer
+from medfed.kernel.clock import Millis
+from medfed.storage.database import Row, Transaction, View
+from medfed.storage.statements import sql
+
+_COLUMNS: Final = """
+    domain, level, note, software, actor_uri, signs_with, signs_until, first_seen, last_heard, last_sent,
+    failing_since, failures, next_at, last_error
+"""
+_FIND = sql(f"SELECT {_COLUMNS} FROM peer WHERE domain = :domain")
+_MANY = sql(f"SELECT {_COLUMNS} FROM peer WHERE domain IN :domains[text]")
+_ALL = sql(f"SELECT {_COLUMNS} FROM peer ORDER BY domain")
+_INSERT = sql(
+    """
+    INSERT INTO peer (domain, level, note, software, actor_uri, signs_with, signs_until, first_seen, failures,
+                      next_at, last_error)
+    VALUES (:domain, '', '', '', '', '', 0, :at, 0, 0, '')
+    ON CONFLICT (domain) DO NOTHING
+    """
+)
+_SET_LEVEL = sql("UPDATE peer SET level = :level, note = :note WHERE domain = :domain")
+_SET_ACTOR = sql("UPDATE peer SET actor_uri = :actor_uri, software = :software WHERE domain = :domain")
+_HEARD = sql(
+    """
+    UPDATE peer SET last_heard = :at, next_at = CASE WHEN failures > 0 THEN :at ELSE next_at END WHERE domain = :domain
+    """
+)
+_SENT = sql(
+    """
+    UPDATE peer SET last_sent = :at, failing_since = NULL, failures = 0, next_at = 0, last_error = ''
+    WHERE domain = :domain
+    """
+)
+_FAILED = sql(
+    """
+    UPDATE peer SET failures = failures + 1, failing_since = COALESCE(failing_since, :at), next_at = :next_at,
+        last_error = :error
+    WHERE domain = :domain
+    """
+)
+_SIGNS = sql("UPDATE peer SET signs_with = :scheme, signs_until = :until WHERE domain = :domain")
+_RETRY_NOW = sql("UPDATE peer SET next_at = 0 WHERE :domain = '' OR domain = :domain")
+
+
+async def find(view: View, domain: str) -> Peer | None:
+    """What we know about a peer."""
+    row = await view.one_or_none(_FIND, domain=domain)
+    return _peer(row) if row else None
+
+
+async def find_many(view: View, domains: Iterable[str]) -> dict[str, Peer]:
+    """Those of `domains` that we know."""
+    wanted = list(set(domains))
+    if not wanted:
+        return {}
+    return {row["domain"]: _peer(row) for row in await view.all(_MANY, domains=wanted)}
+
+
+async def everyone(view: View) -> list[Peer]:
+    """Every peer we know, by domain."""
+    return [_peer(row) for row in await view.all(_ALL)]
+
+
+async def meet(tx: Transaction, domain: str, at: Millis) -> None:
+    """Make sure there is a row for a peer."""
+    await tx.run(_INSERT, domain=domain, at=at)
+
+
+async def set_level(tx: Transaction, domain: str, level: Level | None, *, note: str, at: Millis) -> None:
+    """Judge a peer; None leaves it to the mode."""
+    await meet(tx, domain, at)
+    await tx.run(_SET_LEVEL, domain=domain, level=level.value if level else "", note=note)
+
+
+async def set_actor(tx: Transaction, domain: str, *, actor_uri: str, software: str, at: Millis) -> None:
+    """Remember a peer's instance actor and software."""
+    await meet(tx, domain, at)
+    await tx.run(_SET_ACTOR, domain=domain, actor_uri=actor_uri, software=software)
+
+
+async def heard_from(tx: Transaction, domain: str, at: Millis) -> None:
+    """A peer has spoken: it lives, so whatever waits for it may be tried at once."""
+    await meet(tx, domain, at)
+    await tx.run(_HEARD, domain=domain, at=at)
+
+
+async def sent_to(tx: Transaction, domain: str, at: Millis) -> None:
+    """A delivery arrived."""
+    await meet(tx, domain, at)
+    await tx.run(_SENT, domain=domain, at=at)
+
+
+async def failed(tx: Transaction, domain: str, *, at: Millis, next_at: Millis, error: str) -> None:
+    """A delivery failed; the lane rests until `next_at`."""
+    await meet(tx, domain, at)
+    await tx.run(_FAILED, domain=domain, at=at, next_at=next_at, error=error[:300])
+
+
+async def remember_scheme(tx: Transaction, domain: str, scheme: str, *, until: Millis, at: Millis) -> None:
+    """Remember which signature scheme a peer accepts."""
+    await meet(tx, domain, at)
+    await tx.run(_SIGNS, domain=domain, scheme=scheme, until=until)
+
+
+async def retry_now(tx: Transaction, domain: str = "") -> None:
+    """Let a lane (or every one) be tried at once."""
+    await tx.run(_RETRY_NOW, domain=domain)
+
+
+def _peer(row: Row) -> Peer:
+    values = dict(row)
+    values["level"] = Level(values["level"]) if values["level"] else None
+    return Peer(**values)
