@@ -1,0 +1,91 @@
+"""An account promises an activity to inboxes, in the transaction of what the activity tells."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+
+from medfed.activitypub import contexts, keys, proofs
+from medfed.activitypub.here import Here
+from medfed.activitypub.render import Rendered, with_context
+from medfed.activitypub.uris import authority_of
+from medfed.domain.accounts import Account
+from medfed.domain.posts import AS_PUBLIC
+from medfed.kernel.clock import DAY
+from medfed.storage import accounts, outbox
+from medfed.storage.database import Transaction
+from medfed.storage.outbox import Inbox, Outgoing
+
+KEEP: Final = 7 * DAY
+KEEP_WITHDRAWALS: Final = 30 * DAY
+WAKE: Final = "delivery"
+"""The channel that wakes the delivery worker."""
+
+_WITHDRAWALS: Final = frozenset({"Delete", "Undo", "Remove"})
+
+
+async def promise(
+    tx: Transaction,
+    here: Here,
+    author: Account,
+    activity: Rendered,
+    inboxes: Iterable[Inbox],
+    *,
+    post_id: int | None = None,
+    listed: bool = False,
+    context: Sequence[object] = contexts.ACTIVITY,
+) -> None:
+    """Owe `activity` to `inboxes`. A public one carries a proof by the author's Ed25519 key (FEP-8b32).
+
+    What is not public carries none: a leaked private post must not be provable for ever.
+    """
+    now = here.now()
+    document = with_context(activity, context)
+    if is_public(activity):
+        document = await _proven(tx, here, author, document)
+    kind = str(activity["type"])
+    await outbox.enqueue(
+        tx,
+        Outgoing(
+            id=here.ids.new(),
+            uri=str(activity["id"]),
+            account_id=author.id,
+            kind=kind,
+            body=orjson.dumps(document),
+            created_at=now,
+            keep_until=now + (KEEP_WITHDRAWALS if kind in _WITHDRAWALS else KEEP),
+            post_id=post_id,
+            listed=listed,
+        ),
+        inboxes,
+        here.ids.new,
+    )
+
+
+def is_public(activity: Rendered) -> bool:
+    """Whether an activity is addressed to everybody."""
+    recipients = [activity.get("to"), activity.get("cc")]
+    return any(isinstance(names, list) and AS_PUBLIC in names for names in recipients)
+
+
+def inbox_of(account: Account) -> Inbox:
+    """Where to send what is for this account alone."""
+    return Inbox(host=account.host, url=account.inbox)
+
+
+def shared_inbox_of(account: Account) -> Inbox:
+    """Where to send what is for this account among others."""
+    return Inbox(host=account.host, url=account.delivery_inbox)
+
+
+def inbox_at(url: str) -> Inbox:
+    """An inbox known by its URL alone."""
+    return Inbox(host=authority_of(url), url=url)
+
+
+async def _proven(tx: Transaction, here: Here, author: Account, document: Rendered) -> Rendered:
+    for key in await accounts.keys(tx, author.id):
+        if key.kind == "ed25519" and key.sealed is not None and key.retired_at is None:
+            private = keys.load_private(here.vault.open(key.sealed, purpose=key.uri))
+            return proofs.sign(document, key=private, verification_method=key.uri, created=here.now())
+    return document

@@ -1,0 +1,54 @@
+"""The JSON-LD contexts of what we send. They are inlined or well known; none is ever fetched (D20)."""
+
+from typing import Final
+
+from medfed.activitypub.uris import NAMESPACE
+
+AS2: Final = "https://www.w3.org/ns/activitystreams"
+SECURITY: Final = "https://w3id.org/security/v1"
+DATA_INTEGRITY: Final = "https://w3id.org/security/data-integrity/v2"
+DID: Final = "https://www.w3.org/ns/did/v1"
+MULTIKEY: Final = "https://w3id.org/security/multikey/v1"
+
+_ACTOR_TERMS: Final = {
+    "toot": "http://joinmastodon.org/ns#",
+    "schema": "http://schema.org#",
+    "PropertyValue": "schema:PropertyValue",
+    "value": "schema:value",
+    "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
+    "discoverable": "toot:discoverable",
+    "featured": {"@id": "toot:featured", "@type": "@id"},
+    "alsoKnownAs": {"@id": "as:alsoKnownAs", "@type": "@id"},
+    "movedTo": {"@id": "as:movedTo", "@type": "@id"},
+    "attestations": {"@id": f"{NAMESPACE}attestations", "@type": "@id"},
+}
+ACTOR: Final = (AS2, SECURITY, DATA_INTEGRITY, DID, MULTIKEY, _ACTOR_TERMS)
+"""did/v1 maps assertionMethod: without it, some peers find no key."""
+
+_POST_TERMS: Final = {
+    "toot": "http://joinmastodon.org/ns#",
+    "sensitive": "as:sensitive",
+    "Hashtag": "as:Hashtag",
+    "votersCount": "toot:votersCount",
+    "blurhash": "toot:blurhash",
+    "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
+    "medfed": NAMESPACE,
+    "case": "medfed:case",
+    "stage": "medfed:stage",
+    "ageBand": "medfed:ageBand",
+    "sex": "medfed:sex",
+    "specialty": "medfed:specialty",
+    "presentation": "medfed:presentation",
+    "history": "medfed:history",
+    "examination": "medfed:examination",
+    "investigations": "medfed:investigations",
+    "question": "medfed:question",
+    "outcome": "medfed:outcome",
+    "accepted": {"@id": "medfed:accepted", "@type": "@id"},
+    "audiencePolicy": "medfed:audiencePolicy",
+    "profession": "medfed:profession",
+    "jurisdictions": "medfed:jurisdictions",
+    "minAssurance": "medfed:minAssurance",
+}
+POST: Final = (AS2, DATA_INTEGRITY, _POST_TERMS)
+ACTIVITY: Final = (AS2, DATA_INTEGRITY)

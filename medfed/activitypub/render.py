@@ -1,0 +1,272 @@
+"""Our records as the documents that we send."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from medfed.activitypub import contexts
+from medfed.activitypub.uris import NAMESPACE, Uris
+from medfed.activitypub.wire import requirement_document
+from medfed.domain.accounts import Account, AccountKey
+from medfed.domain.cases import Case
+from medfed.domain.posts import Addressing, Attachment, Mention, Poll, Post, addressing
+from medfed.kernel.clock import iso
+
+Rendered: TypeAlias = dict[str, object]
+
+_IMPLEMENTS: Final = (
+    ("https://datatracker.ietf.org/doc/html/rfc9421", "RFC-9421: HTTP Message Signatures"),
+    (f"{NAMESPACE}attestations-v1", "Practitioner attestations v1"),
+)
+
+
+def with_context(document: Mapping[str, object], context: Sequence[object] = contexts.ACTIVITY) -> Rendered:
+    """A document that stands alone."""
+    return {"@context": list(context), **document}
+
+
+# ── actors ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def actor(uris: Uris, account: Account, keys: Sequence[AccountKey], *, summary: str = "") -> Rendered:
+    """A local account's actor document."""
+    document: Rendered = {
+        "id": account.uri,
+        "type": account.kind,
+        "preferredUsername": uris.domain if account.uri == uris.instance_actor else account.username,
+        "name": account.name,
+        "summary": account.summary or summary,
+        "url": account.url,
+        "inbox": account.inbox,
+        "outbox": account.outbox,
+        "followers": account.followers_uri,
+        "following": account.following_uri,
+        "endpoints": {"sharedInbox": account.shared_inbox},
+        "manuallyApprovesFollowers": account.locked,
+        "discoverable": account.discoverable,
+        "published": iso(account.created_at),
+        "updated": iso(account.updated_at),
+        **_keys(account, keys),
+        "generator": {
+            "type": "Application",
+            "implements": [{"href": href, "name": name} for href, name in _IMPLEMENTS],
+        },
+    }
+    if account.kind != "Application":
+        document["featured"] = f"{account.uri}/featured"
+        document["attestations"] = account.attestations_uri
+    else:
+        document["alsoKnownAs"] = [uris.did]
+    return with_context(document | _optional(uris, account), contexts.ACTOR)
+
+
+def _optional(uris: Uris, account: Account) -> Rendered:
+    found: Rendered = {}
+    if account.avatar:
+        found["icon"] = {"type": "Image", "url": uris.media(account.avatar)}
+    if account.header:
+        found["image"] = {"type": "Image", "url": uris.media(account.header)}
+    if account.fields:
+        found["attachment"] = [
+            {"type": "PropertyValue", "name": field.name, "value": field.value} for field in account.fields
+        ]
+    if account.also_known_as:
+        found["alsoKnownAs"] = list(account.also_known_as)
+    if account.moved_to:
+        found["movedTo"] = account.moved_to
+    return found
+
+
+def _keys(account: Account, keys: Sequence[AccountKey]) -> Rendered:
+    current = [key for key in keys if key.retired_at is None]
+    rsa = [{"id": key.uri, "owner": account.uri, "publicKeyPem": key.public} for key in current if key.kind == "rsa"]
+    multikeys = [
+        {"id": key.uri, "type": "Multikey", "controller": account.uri, "publicKeyMultibase": key.public}
+        for key in current
+        if key.kind == "ed25519"
+    ]
+    document: Rendered = {"assertionMethod": multikeys}
+    if rsa:
+        document["publicKey"] = rsa[0]
+    return document
+
+
+# ── posts ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A post with all that is needed to show it to a peer."""
+
+    post: Post
+    author: Account
+    mentions: Sequence[Mention] = ()
+    attachments: Sequence[Attachment] = ()
+    poll: Poll | None = None
+    case: Case | None = None
+    accepted_uri: str = ""
+
+
+def addressees(whole: Whole) -> Addressing:
+    """Whom a post of ours is addressed to."""
+    return addressing(
+        whole.post.visibility,
+        followers_uri=whole.author.followers_uri,
+        mentions=[mention.uri for mention in whole.mentions],
+        audience_uri=whole.post.audience_uri,
+    )
+
+
+def post(uris: Uris, whole: Whole) -> Rendered:
+    """A local post as an object, without a context of its own."""
+    said, to = whole.post, addressees(whole)
+    document: Rendered = {
+        "id": said.uri,
+        "type": said.kind,
+        "attributedTo": whole.author.uri,
+        "content": said.content,
+        "url": said.url,
+        "published": iso(said.published_at),
+        "to": list(to.to),
+        "cc": list(to.cc),
+        "sensitive": said.sensitive,
+        "tag": [*_mention_tags(whole.mentions), *_hashtags(uris, said.tags)],
+        "attachment": [_attachment(uris, item) for item in whole.attachments],
+        "replies": uris.replies(said.uri),
+    }
+    if said.language:
+        document["contentMap"] = {said.language: said.content}
+    if said.spoiler:
+        document["summary"] = said.spoiler
+    if said.in_reply_to_uri:
+        document["inReplyTo"] = said.in_reply_to_uri
+    if said.edited_at is not None:
+        document["updated"] = iso(said.edited_at)
+    if said.title:
+        document["name"] = said.title
+    if said.requires is not None:
+        document["audiencePolicy"] = requirement_document(said.requires)
+    if whole.poll is not None:
+        document |= _poll(whole.poll)
+    if whole.case is not None:
+        document["case"] = case(whole.case, whole.accepted_uri)
+    return document
+
+
+def case(record: Case, accepted_uri: str) -> Rendered:
+    """The structure of a case, for peers that understand it; everybody else reads the content."""
+    document: Rendered = {
+        "stage": record.stage,
+        "specialty": list(record.specialties),
+        "presentation": record.presentation,
+    }
+    optional = {
+        "ageBand": record.age_band,
+        "sex": record.sex,
+        "history": record.history,
+        "examination": record.examination,
+        "investigations": record.investigations,
+        "question": record.question,
+        "outcome": record.outcome,
+        "accepted": accepted_uri,
+    }
+    return document | {name: value for name, value in optional.items() if value}
+
+
+def _mention_tags(mentions: Sequence[Mention]) -> list[Rendered]:
+    return [
+        {"type": "Mention", "href": mention.uri, "name": f"@{mention.handle}"}
+        for mention in mentions
+        if not mention.silent
+    ]
+
+
+def _hashtags(uris: Uris, tags: Sequence[str]) -> list[Rendered]:
+    return [{"type": "Hashtag", "href": f"{uris.base}/tags/{tag}", "name": f"#{tag}"} for tag in tags]
+
+
+def _attachment(uris: Uris, item: Attachment) -> Rendered:
+    document: Rendered = {
+        "type": "Image" if item.kind == "image" else "Document",
+        "mediaType": item.mime,
+        "url": item.remote_url or uris.media(item.file_key),
+        "name": item.description,
+    }
+    if item.width and item.height:
+        document |= {"width": item.width, "height": item.height}
+    if item.blurhash:
+        document["blurhash"] = item.blurhash
+    if (item.focus_x, item.focus_y) != (0.0, 0.0):
+        document["focalPoint"] = [item.focus_x, item.focus_y]
+    return document
+
+
+def _poll(poll: Poll) -> Rendered:
+    document: Rendered = {
+        "anyOf" if poll.multiple else "oneOf": [
+            {"type": "Note", "name": option.title, "replies": {"type": "Collection", "totalItems": option.votes}}
+            for option in poll.options
+        ],
+        "votersCount": poll.voters_count,
+    }
+    if poll.closes_at is not None:
+        document["endTime"] = iso(poll.closes_at)
+        if poll.closed:
+            document["closed"] = iso(poll.closes_at)
+    return document
+
+
+def tombstone(uri: str, deleted_at: int) -> Rendered:
+    """What is left of a deleted object."""
+    return with_context({"id": uri, "type": "Tombstone", "deleted": iso(deleted_at)})
+
+
+# ── activities ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def activity(
+    kind: str,
+    *,
+    id_: str,
+    actor_uri: str,
+    object_: object,
+    to: Sequence[str] = (),
+    cc: Sequence[str] = (),
+    **more: Any,
+) -> Rendered:
+    """An activity. Without a context: `with_context` gives it one when it is sent."""
+    document: Rendered = {"id": id_, "type": kind, "actor": actor_uri, "object": object_}
+    if to:
+        document["to"] = list(to)
+    if cc:
+        document["cc"] = list(cc)
+    return document | more
+
+
+def collection(
+    id_: str, *, total: int, first: str = "", ordered: bool = True, items: Sequence[object] = ()
+) -> Rendered:
+    """A collection that says how much it holds and where to begin; `items` for a short one."""
+    document: Rendered = {"id": id_, "type": "OrderedCollection" if ordered else "Collection", "totalItems": total}
+    if first:
+        document["first"] = first
+    if items:
+        document["orderedItems" if ordered else "items"] = list(items)
+    return with_context(document)
+
+
+def page(
+    id_: str, *, part_of: str, items: Sequence[object], next_: str = "", prev: str = "", ordered: bool = True
+) -> Rendered:
+    """One page of a collection."""
+    document: Rendered = {
+        "id": id_,
+        "type": "OrderedCollectionPage" if ordered else "CollectionPage",
+        "partOf": part_of,
+        "orderedItems" if ordered else "items": list(items),
+    }
+    if next_:
+        document["next"] = next_
+    if prev:
+        document["prev"] = prev
+    return with_context(document)
