@@ -8,6 +8,7 @@
 | Chromium         | tests in a real browser      | PATH, else apt as root                                         |
 | Node and npm     | the independent peer         | PATH, else apt as root                                         |
 | nginx, Caddy     | tests/test_deploy.py         | PATH, else Debian's packages unpacked below .tools: no root    |
+| a YAML reader    | tests/test_deploy.py         | Debian's package unpacked below .tools                         |
 | systemd-analyze  | tests/test_deploy.py         | PATH                                                           |
 | PostgreSQL       | storage and federation tests | requirements/dev.lock, or the system's                         |
 
@@ -26,7 +27,7 @@ from pathlib import Path
 import bootstrap
 
 UNPACKED = bootstrap.TOOLS / "debian"
-UNPACKED_PACKAGES = {"nginx": "nginx", "caddy": "caddy"}
+YAML = UNPACKED / "usr/lib/python3/dist-packages/yaml"
 NODE_FLOOR = (20,)
 APT_TIMEOUT_SECONDS = 600
 
@@ -36,7 +37,7 @@ def main() -> int:
         bootstrap.say("MEDFED_EXTRAS=no: nothing beyond Python is fetched")
         return 0
     python_extras()
-    unpack_missing(["nginx", "caddy"])
+    unpack_missing()
     install_missing({"chromium": ["chromium"], "node": ["nodejs"], "npm": ["npm"]})
     for sentence in missing():
         bootstrap.say(sentence)
@@ -49,11 +50,13 @@ def python_extras() -> None:
         bootstrap.say("the browser driver and hadolint are not available: their packages could not be installed")
 
 
-def unpack_missing(names: list[str]) -> None:
+def unpack_missing() -> None:
     """Debian packages, unpacked and not installed: no service starts, nothing outside .tools changes."""
-    wanted = [UNPACKED_PACKAGES[name] for name in names if not tool(name)]
+    wanted = [name for name in ("nginx", "caddy") if not tool(name)]
+    if not YAML.exists():
+        wanted.append("python3-yaml")
     if wanted and shutil.which("apt-get") and shutil.which("dpkg-deb"):
-        bootstrap.say(f"fetching {' and '.join(wanted)}")
+        bootstrap.say(f"fetching {', '.join(wanted)} from the distribution's packages")
         for package in wanted:
             bootstrap.unpack_debian([package], UNPACKED)
 
@@ -113,6 +116,8 @@ def missing() -> list[str]:
     if node < NODE_FLOOR or not tool("npm"):
         sentences.append(f"no Node {NODE_FLOOR[0]} with npm, so the independent peer skips: {apt_word}")
     sentences.extend(f"no {name}, so its check of deploy/ skips" for name in ("nginx", "caddy") if not tool(name))
+    if not YAML.exists():
+        sentences.append("no YAML reader, so the compose files are not read")
     if not tool("systemd-analyze"):
         sentences.append("no systemd-analyze, so the units in deploy/ are not verified")
     if not postgresql():
