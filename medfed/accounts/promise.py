@@ -60,6 +60,7 @@ async def promise(
         inboxes,
         here.ids.new,
     )
+    tx.wake(WAKE)
 
 
 def is_public(activity: Rendered) -> bool:

@@ -82,6 +82,7 @@ class Transaction(View):
     def __init__(self, name: str) -> None:
         self.name = name
         self._callbacks: list[Callable[[], None]] = []
+        self._channels: set[str] = set()
         self._spoilt = False
         self._over = False
 
@@ -104,6 +105,10 @@ class Transaction(View):
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the commit has succeeded; it must be quick and must not raise."""
         self._callbacks.append(callback)
+
+    def wake(self, channel: str) -> None:
+        """Once the commit has succeeded, tell all who sleep on `channel` that there is work."""
+        self._channels.add(channel)
 
     def _refuse_misuse(self) -> None:
         if self._over:
@@ -135,13 +140,13 @@ class Store(ABC):
         Contended when the work may simply be tried again.
         """
         _refuse_nesting(f"transaction {name!r}")
-        callbacks: list[Callable[[], None]] = []
         async with self._transaction(name) as tx:
-            callbacks = tx._callbacks
             with transactions.writing(name):
                 yield tx
-        for callback in callbacks:
+        for callback in tx._callbacks:
             callback()
+        for channel in tx._channels:
+            self.wake(channel)
 
     @abstractmethod
     async def arrive(self, name: str, work: Callable[[Transaction], Awaitable[T]]) -> T:
