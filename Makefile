@@ -29,13 +29,13 @@ dev: ## one instance on http://127.0.0.1:8000 with its data in .demo/dev
 	@MEDFED_FEDERATION__ALLOW_HTTP=true MEDFED_FEDERATION__ALLOW_NETWORKS=127.0.0.0/8 \
 		$(BIN)/medfed --config .demo/dev/medfed.toml serve $(ARGS)
 
+# The house rules run the import contracts (lint-imports) among others.
 check: ## formatting, lint, types, import contracts, house rules
 	@$(SETUP) dev
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -p no:cacheprovider tests/test_house_rules.py
+	$(BIN)/pytest -q tests/test_house_rules.py
 	@$(BIN)/python bin/sizes.py
 
 test: ## the whole suite, and what it needs beyond Python where that can be had
@@ -45,7 +45,7 @@ test: ## the whole suite, and what it needs beyond Python where that can be had
 
 test-fast: ## the suite without PostgreSQL, browser and slow tests
 	@$(SETUP) dev
-	MEDFED_TEST_ENGINES=sqlite $(BIN)/pytest -q -n auto --dist loadgroup -m "not slow" --ignore tests/browser $(ARGS)
+	MEDFED_TEST_POSTGRES=off $(BIN)/pytest -q -n auto --dist loadgroup -m "not slow" --ignore tests/browser $(ARGS)
 
 bench: ## the benchmarks, each a ratio against a floor measured in the same run
 	@$(SETUP) dev
