@@ -49,6 +49,7 @@ PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 SETS = {"runtime": ("runtime.lock",), "dev": ("dev.lock",), "extras": ("dev.lock", "extras.lock")}
 RANKS = tuple(SETS)
+PIP_CONFIGURATION = (Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf"))
 FETCH_TIMEOUT_SECONDS = 60
 FETCH_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -327,12 +328,7 @@ def pip_setting(key: str) -> str:
     """A key of pip.conf's [global] section, from the places where pip looks, the most specific first."""
     home = Path(os.environ.get("HOME", "/"))
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    places = [
-        home / ".pip/pip.conf",
-        config / "pip/pip.conf",
-        Path("/etc/xdg/pip/pip.conf"),
-        Path("/etc/pip.conf"),
-    ]
+    places = [home / ".pip/pip.conf", config / "pip/pip.conf", *PIP_CONFIGURATION]
     if os.environ.get("PIP_CONFIG_FILE"):
         places.insert(0, Path(os.environ["PIP_CONFIG_FILE"]))
     for place in places:

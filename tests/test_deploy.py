@@ -185,3 +185,33 @@ def _mapping(content: Mapping[str, object], key: str) -> dict[str, Any]:
 def test_each_script_parses_and_may_be_run(script: str) -> None:
     accepts("sh", "-n", DEPLOY / script)
     assert os.access(DEPLOY / script, os.X_OK)
+
+
+def test_a_backup_is_kept_whole_and_only_the_newest_are(tmp_path: Path) -> None:
+    script = _backup_script(tmp_path, 'mkdir "$2" && echo data > "$2/copy"')
+    folder = tmp_path / "backups"
+    for old in ("20200101T000000Z", "20210101T000000Z", "20220101T000000Z", "somebody-elses"):
+        (folder / old).mkdir(parents=True)
+    accepts(script, folder, KEEP="2")
+    kept = sorted(path.name for path in folder.iterdir())
+    assert kept[:1] + kept[2:] == ["20220101T000000Z", "somebody-elses"]
+    assert (folder / kept[1] / "copy").read_text() == "data\n"
+
+
+def test_a_failed_backup_removes_nothing(tmp_path: Path) -> None:
+    script = _backup_script(tmp_path, "exit 1")
+    folder = tmp_path / "backups"
+    (folder / "20200101T000000Z").mkdir(parents=True)
+    result = subprocess.run([script, folder], env={**os.environ, "KEEP": "0"}, capture_output=True, check=False)
+    assert result.returncode == 1
+    assert [path.name for path in folder.iterdir()] == ["20200101T000000Z"]
+
+
+def _backup_script(tmp_path: Path, medfed: str) -> Path:
+    """The script beside a stand-in for the command, whose second argument is the folder to write."""
+    command = tmp_path / ".venv" / "bin" / "medfed"
+    command.parent.mkdir(parents=True)
+    command.write_text(f"#!/bin/sh\n{medfed}\n")
+    command.chmod(0o755)
+    (tmp_path / "deploy").mkdir()
+    return Path(shutil.copy(DEPLOY / "backup", tmp_path / "deploy" / "backup"))
