@@ -1,0 +1,74 @@
+"""The levels of all peers in memory, because every request asks for one; and changing a level."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from medfed.accounts.promise import WAKE as DELIVERY
+from medfed.activitypub.here import Here
+from medfed.domain.accounts import is_authority
+from medfed.domain.peers import Level, Mode, Peer, default_level
+from medfed.kernel.errors import Invalid
+from medfed.storage import moderation, outbox, peers
+from medfed.storage.database import Store, Transaction
+
+WAKE: Final = "peers"
+"""The channel that tells every process that a level has changed."""
+
+
+class PeerLevels:
+    """What each peer may do, without asking the database. Reloaded when a level changes, in any process."""
+
+    def __init__(self, mode: Mode, ours: str) -> None:
+        self._default = default_level(mode)
+        self._ours = ours
+        self._levels: dict[str, Level] = {}
+
+    def of(self, authority: str) -> Level:
+        """The level in force for host[:port]; this instance trusts itself."""
+        if authority == self._ours:
+            return Level.TRUSTED
+        return self._levels.get(authority, self._default)
+
+    def is_blocked(self, authority: str) -> bool:
+        """Whether nothing goes to or comes from this peer."""
+        return self.of(authority) is Level.BLOCKED
+
+    def is_trusted(self, authority: str) -> bool:
+        """Whether this peer may hold what is for verified practitioners."""
+        return self.of(authority) is Level.TRUSTED
+
+    def replace(self, known: Sequence[Peer]) -> None:
+        """Take over what the database says."""
+        self._levels = {peer.domain: peer.level for peer in known if peer.level is not None}
+
+    async def reload(self, store: Store) -> None:
+        """Read the levels again."""
+        async with store.view() as view:
+            self.replace(await peers.everyone(view))
+
+
+async def set_level(tx: Transaction, here: Here, domain: str, level: Level | None, *, by: str, note: str = "") -> None:
+    """Judge a peer; audited. None leaves it to the federation mode. Raises Invalid for what is no domain."""
+    name = domain.strip().lower().rstrip(".")
+    if not is_authority(name):
+        raise Invalid(f"{domain[:100]!r} is not a domain", {"domain": "not a domain"})
+    if name == here.uris.authority:
+        raise Invalid("an instance has no level for itself", {"domain": "this instance"})
+    before = await peers.find(tx, name)
+    await peers.set_level(tx, name, level, note=note, at=here.now())
+    if level is Level.BLOCKED:
+        await outbox.drop(tx, name)
+    await moderation.record(
+        tx,
+        at=here.now(),
+        actor=by,
+        action="peer.set",
+        subject=name,
+        detail={
+            "from": before.level.value if before and before.level else "",
+            "to": level.value if level else "",
+            "note": note,
+        },
+    )
+    tx.wake(WAKE)
+    tx.wake(DELIVERY)

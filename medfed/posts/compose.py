@@ -1,0 +1,138 @@
+"""From what a member typed to a post: links, mentions, hashtags, audience. No storage, no network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from medfed.activitypub.here import Here
+from medfed.domain.accounts import Account, Handle
+from medfed.domain.posts import Attachment, Composed, Draft, Mention, Post, Requirement, Visibility, narrower
+from medfed.kernel import limits, text
+from medfed.kernel.errors import Forbidden, Invalid
+from medfed.kernel.html import from_text
+
+
+def check(draft: Draft) -> Draft:
+    """The draft itself if it can be published. Raises Invalid."""
+    if not draft.text.strip() and not draft.media_ids and draft.poll is None and draft.content is None:
+        raise Invalid("there is nothing to publish", {"status": "is empty"})
+    if draft.content is None and text.length(draft.text) + text.length(draft.spoiler) > limits.POST_CHARACTERS:
+        raise Invalid("the text is too long", {"status": f"at most {limits.POST_CHARACTERS} characters"})
+    if len(draft.media_ids) > limits.POST_ATTACHMENTS:
+        raise Invalid("too many files", {"media_ids": f"at most {limits.POST_ATTACHMENTS}"})
+    if draft.poll is not None:
+        _check_poll(draft)
+    return draft
+
+
+def _check_poll(draft: Draft) -> None:
+    assert draft.poll is not None  # noqa: S101 — the caller looked
+    titles = [option.title.strip() for option in draft.poll.options]
+    if draft.media_ids:
+        raise Invalid("a poll has no files", {"poll": "not together with files"})
+    if not 2 <= len(titles) <= limits.POLL_OPTIONS:
+        raise Invalid("a poll has 2 to 8 answers", {"poll.options": f"2 to {limits.POLL_OPTIONS}"})
+    if len(set(titles)) < len(titles) or not all(titles):
+        raise Invalid("the answers of a poll differ and are not empty", {"poll.options": "distinct, not empty"})
+    if any(len(title) > limits.POLL_OPTION_CHARACTERS for title in titles):
+        raise Invalid("an answer is too long", {"poll.options": f"at most {limits.POLL_OPTION_CHARACTERS} characters"})
+
+
+def handles_in(draft: Draft) -> list[Handle]:
+    """Who the text names; the caller looks them up before it opens a transaction."""
+    return [Handle(username=name, domain=domain) for name, domain in text.mentions(draft.text)][: limits.MENTIONS]
+
+
+def compose(
+    here: Here,
+    author: Account,
+    draft: Draft,
+    *,
+    named: Mapping[Handle, Account],
+    parent: Post | None,
+    attachments: Sequence[Attachment],
+) -> Composed:
+    """The post that a draft becomes. `named` holds the accounts of `handles_in` that exist."""
+    id_, now = here.ids.new(), here.now()
+    visibility = audience_of(draft, parent)
+    post = Post(
+        id=id_,
+        uri=here.uris.post(author.username, id_),
+        local=True,
+        account_id=author.id,
+        kind="Question" if draft.poll is not None else "Note",
+        url=here.uris.post_page(author.username, id_),
+        content=draft.content if draft.content is not None else html_of(here, draft.text, named),
+        source=draft.text,
+        title=draft.title,
+        spoiler=draft.spoiler.strip(),
+        sensitive=draft.sensitive or bool(draft.spoiler.strip()),
+        language=draft.language,
+        visibility=visibility,
+        requires=_requirement(draft, parent, visibility),
+        audience_uri=_audience_uri(here, author, parent, visibility, id_),
+        in_reply_to_uri=parent.uri if parent else "",
+        in_reply_to_id=parent.id if parent else None,
+        in_reply_to_account_id=parent.account_id if parent else None,
+        conversation_id=parent.conversation_id if parent else id_,
+        tags=tuple(text.hashtags(draft.text)),
+        published_at=now,
+        stored_at=now,
+    )
+    return Composed(post=post, mentions=mentions_of(named), attachments=tuple(attachments), poll=draft.poll)
+
+
+def mentions_of(named: Mapping[Handle, Account]) -> tuple[Mention, ...]:
+    """The accounts that a text names, each once."""
+    distinct = {account.id: account for account in named.values()}
+    return tuple(
+        Mention(account_id=account.id, uri=account.uri, handle=account.handle, url=account.url)
+        for account in distinct.values()
+    )
+
+
+def recompose(here: Here, post: Post, draft: Draft, *, named: Mapping[Handle, Account]) -> Post:
+    """The post with new words; its audience stays."""
+    return replace(
+        post,
+        content=draft.content if draft.content is not None else html_of(here, draft.text, named),
+        source=draft.text,
+        title=draft.title or post.title,
+        spoiler=draft.spoiler.strip(),
+        sensitive=draft.sensitive or bool(draft.spoiler.strip()),
+        language=draft.language or post.language,
+        tags=tuple(text.hashtags(draft.text)),
+        edited_at=here.now(),
+    )
+
+
+def audience_of(draft: Draft, parent: Post | None) -> Visibility:
+    """Never wider than what is answered (M14). Raises Forbidden when a verified-only audience has no policy."""
+    visibility = narrower(draft.visibility, parent.visibility) if parent else draft.visibility
+    if visibility == "verified" and draft.requires is None and parent is None:
+        raise Forbidden("only cases are for verified practitioners alone")
+    return visibility
+
+
+def html_of(here: Here, typed: str, named: Mapping[Handle, Account]) -> str:
+    """Typed text as HTML, with links to those named and to hashtags."""
+
+    def mention(username: str, domain: str) -> tuple[str, str] | None:
+        account = named.get(Handle(username=username, domain=domain))
+        return None if account is None else (account.url, account.username)
+
+    def hashtag(tag: str) -> str:
+        return f"{here.uris.base}/tags/{tag}"
+
+    return from_text(typed, mention=mention, hashtag=hashtag)
+
+
+def _requirement(draft: Draft, parent: Post | None, visibility: Visibility) -> Requirement | None:
+    if visibility != "verified":
+        return None
+    return parent.requires if parent is not None else draft.requires
+
+
+def _audience_uri(here: Here, author: Account, parent: Post | None, visibility: Visibility, id_: int) -> str:
+    if visibility != "verified":
+        return ""
+    return parent.audience_uri if parent is not None else here.uris.audience(author.username, id_)

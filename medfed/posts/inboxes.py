@@ -1,0 +1,67 @@
+"""Which inboxes a post of ours is owed to: the one place where an audience becomes hosts."""
+
+from collections.abc import Iterable
+
+from medfed.accounts.peers import PeerLevels
+from medfed.accounts.promise import inbox_of, shared_inbox_of
+from medfed.domain.accounts import Account
+from medfed.domain.peers import Level
+from medfed.domain.posts import Post
+from medfed.storage import accounts, outbox, posts
+from medfed.storage.database import View
+from medfed.storage.outbox import Inbox
+
+
+async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Inbox]:
+    """The inboxes of a new or edited post.
+
+    Followers by their shared inboxes, whoever is addressed, and the author of what is answered. A direct post
+    goes to those addressed and nowhere else. What is for verified practitioners goes to trusted peers only, and
+    in a thread also to those trusted peers that hold its beginning (M15).
+    """
+    named = await _addressed(view, post)
+    if post.visibility == "direct":
+        return _allowed([inbox_of(account) for account in named], levels, post)
+    found = [shared_inbox_of(account) for account in named]
+    found += await outbox.follower_inboxes(view, author.id)
+    if post.visibility == "verified" and post.conversation_id != post.id:
+        found += await outbox.inboxes_on(view, await posts.given_to(view, post.conversation_id))
+    return _allowed(found, levels, post)
+
+
+async def for_withdrawal(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Inbox]:
+    """The inboxes of a Delete: everybody who may hold the post, whatever has changed since (J05, N20)."""
+    given = await outbox.inboxes_on(view, await posts.given_to(view, post.id))
+    named = [shared_inbox_of(account) for account in await _addressed(view, post)]
+    followers = await outbox.follower_inboxes(view, author.id) if post.visibility in ("public", "unlisted") else []
+    return [inbox for inbox in _distinct([*given, *named, *followers]) if not levels.is_blocked(inbox.host)]
+
+
+async def for_boost(view: View, levels: PeerLevels, booster: Account, author: Account) -> list[Inbox]:
+    """The inboxes of an Announce: the booster's followers, and the author of what is boosted."""
+    found = await outbox.follower_inboxes(view, booster.id)
+    if not author.local:
+        found.append(shared_inbox_of(author))
+    return [inbox for inbox in _distinct(found) if not levels.is_blocked(inbox.host)]
+
+
+async def _addressed(view: View, post: Post) -> list[Account]:
+    mentioned = (await posts.mentions(view, [post.id])).get(post.id, [])
+    ids = {mention.account_id for mention in mentioned}
+    if post.in_reply_to_account_id is not None and post.visibility != "direct":
+        ids.add(post.in_reply_to_account_id)
+    known = await accounts.find_many(view, ids)
+    return [account for account in known.values() if not account.local and account.active]
+
+
+def _allowed(inboxes: Iterable[Inbox], levels: PeerLevels, post: Post) -> list[Inbox]:
+    restricted = post.visibility == "verified"
+    return [
+        inbox
+        for inbox in _distinct(inboxes)
+        if (levels.of(inbox.host) is Level.TRUSTED if restricted else not levels.is_blocked(inbox.host))
+    ]
+
+
+def _distinct(inboxes: Iterable[Inbox]) -> list[Inbox]:
+    return list({inbox.url: inbox for inbox in inboxes}.values())

@@ -1,0 +1,218 @@
+"""A member publishes, edits and deletes; the promise to peers commits with the post."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from medfed.accounts.peers import PeerLevels
+from medfed.accounts.promise import promise
+from medfed.activitypub import contexts, render
+from medfed.activitypub.here import Here
+from medfed.activitypub.render import Whole
+from medfed.domain.accounts import Account, Handle
+from medfed.domain.cases import Case
+from medfed.domain.posts import Attachment, Composed, Draft, Post
+from medfed.kernel.clock import iso
+from medfed.kernel.errors import Forbidden, Invalid
+from medfed.notifications.notify import notify
+from medfed.posts import inboxes
+from medfed.posts.compose import compose, mentions_of, recompose
+from medfed.storage import accounts, cases, notifications, outbox, posts, relations, tasks, timelines
+from medfed.storage.database import Transaction, View
+
+
+async def uploads(view: View, author: Account, media_ids: Sequence[int]) -> list[Attachment]:
+    """The member's own uploads, in order. Raises Invalid for a file that is not theirs, or in use (F08)."""
+    found = []
+    for media_id in media_ids:
+        attachment = await posts.find_attachment(view, media_id, author.id)
+        if attachment is None or attachment.post_id is not None:
+            raise Invalid("a file was not found", {"media_ids": f"{media_id} is not a free upload of yours"})
+        found.append(attachment)
+    return found
+
+
+async def publish(
+    tx: Transaction,
+    here: Here,
+    levels: PeerLevels,
+    author: Account,
+    draft: Draft,
+    *,
+    named: Mapping[Handle, Account],
+    parent: Post | None = None,
+    case: Case | None = None,
+) -> Post:
+    """Store a post with homes, notifications and deliveries, all in one transaction.
+
+    The draft was checked, `parent` is a post that the author may read, `named` are the accounts the text names.
+    `case` is stored beside the post, with its id.
+    """
+    attachments = await uploads(tx, author, draft.media_ids)
+    composed = compose(here, author, draft, named=named, parent=parent, attachments=attachments)
+    await store_local(tx, composed, author)
+    post = composed.post
+    if case is not None:
+        case = replace(case, post_id=post.id)
+        await cases.put(tx, case)
+    await _tell_members(tx, here, author, composed, parent)
+    if draft.poll is not None and draft.poll.closes_at is not None:
+        await tasks.enqueue(
+            tx,
+            id_=here.ids.new(),
+            kind="close-poll",
+            payload={"post_id": post.id},
+            run_at=draft.poll.closes_at,
+            once=f"close-poll/{post.id}",
+        )
+    whole = await whole_of(tx, post, author)
+    await _send(tx, here, levels, whole, "Create")
+    return post
+
+
+async def store_local(tx: Transaction, composed: Composed, author: Account) -> None:
+    """Store a new local post and count it."""
+    post = composed.post
+    await posts.insert(tx, composed)
+    await accounts.count_post(tx, author.id, 1, post.published_at)
+    if post.in_reply_to_id is not None:
+        await posts.recount_replies(tx, post.in_reply_to_id)
+
+
+async def _tell_members(tx: Transaction, here: Here, author: Account, composed: Composed, parent: Post | None) -> None:
+    post = composed.post
+    told = {mention.account_id for mention in composed.mentions}
+    if parent is not None and post.visibility != "direct":
+        told.add(parent.account_id)
+    members = {account.id for account in (await accounts.find_many(tx, told)).values() if account.local}
+    for member_id in members - {author.id}:
+        await notify(tx, here, to=member_id, kind="mention", from_id=author.id, post_id=post.id)
+    homes = {author.id, *members} if post.visibility == "direct" else {author.id}
+    if post.visibility != "direct":
+        homes |= await home_readers(tx, post, author)
+    await timelines.add_to_homes(tx, post.id, homes)
+
+
+async def home_readers(view: View, post: Post, author: Account) -> set[int]:
+    """Members whose home a post belongs into: the author's followers; of a reply, those who also follow whom it
+    answers, so that nobody's home fills with halves of conversations.
+    """
+    followers = set(await relations.local_followers(view, author.id, boost=post.is_boost))
+    answered = post.in_reply_to_account_id
+    if answered is None or answered == author.id:
+        return followers
+    return {
+        follower
+        for follower in followers
+        if follower == answered or await relations.followed_among(view, follower, [answered])
+    }
+
+
+async def whole_of(view: View, post: Post, author: Account) -> Whole:
+    """A post with everything that is rendered with it."""
+    case = (await cases.of_posts(view, [post.id])).get(post.id)
+    accepted = await posts.find(view, case.accepted_post_id) if case and case.accepted_post_id else None
+    return Whole(
+        post=post,
+        author=author,
+        mentions=(await posts.mentions(view, [post.id])).get(post.id, []),
+        attachments=(await posts.attachments(view, [post.id])).get(post.id, []),
+        poll=(await posts.polls(view, [post.id])).get(post.id),
+        case=case,
+        accepted_uri=accepted.uri if accepted else "",
+    )
+
+
+async def _send(tx: Transaction, here: Here, levels: PeerLevels, whole: Whole, kind: str) -> None:
+    post, author = whole.post, whole.author
+    to = render.addressees(whole)
+    activity = render.activity(
+        kind,
+        id_=f"{post.uri}/activity" if kind == "Create" else here.uris.activity(author.uri, here.ids.new()),
+        actor_uri=author.uri,
+        object_=render.post(here.uris, whole),
+        to=to.to,
+        cc=to.cc,
+        published=iso(post.published_at),
+    )
+    await promise(
+        tx,
+        here,
+        author,
+        activity,
+        await inboxes.for_post(tx, levels, post, author),
+        post_id=post.id,
+        listed=post.is_open and kind == "Create",
+        context=contexts.POST,
+    )
+
+
+async def edit(
+    tx: Transaction,
+    here: Here,
+    levels: PeerLevels,
+    author: Account,
+    post: Post,
+    draft: Draft,
+    *,
+    named: Mapping[Handle, Account],
+    case: Case | None = None,
+) -> Post:
+    """Give one's own post new words; earlier ones are kept as revisions. Raises Forbidden."""
+    if post.account_id != author.id or post.is_boost:
+        raise Forbidden("only one's own posts can be edited")
+    kept = (await posts.attachments(tx, [post.id])).get(post.id, [])
+    own = {attachment.id: attachment for attachment in kept}
+    fresh = await uploads(tx, author, [id_ for id_ in draft.media_ids if id_ not in own])
+    own |= {attachment.id: attachment for attachment in fresh}
+    edited = recompose(here, post, draft, named=named)
+    await posts.update(
+        tx,
+        Composed(post=edited, mentions=mentions_of(named), attachments=tuple(own[id_] for id_ in draft.media_ids)),
+    )
+    if case is not None:
+        await cases.put(tx, case)
+    await announce_edit(tx, here, levels, author, edited)
+    return edited
+
+
+async def announce_edit(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
+    """Tell peers, and members who boosted it, that a post has changed."""
+    await _send(tx, here, levels, await whole_of(tx, post, author), "Update")
+
+
+async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
+    """Erase one's own post here, and ask every host that may hold it to do the same. Raises Forbidden."""
+    if post.account_id != author.id:
+        raise Forbidden("only one's own posts can be deleted")
+    if post.is_boost:
+        raise Invalid("a boost is undone, not deleted")
+    owed = await inboxes.for_withdrawal(tx, levels, post, author)
+    to = render.addressees(await whole_of(tx, post, author))
+    await outbox.cancel_unsent(tx, post.id)
+    await outbox.unlist(tx, post.id)
+    await posts.delete(tx, post, actor_uri=author.uri, at=here.now())
+    await accounts.count_post(tx, author.id, -1)
+    activity = render.activity(
+        "Delete",
+        id_=f"{post.uri}#delete",
+        actor_uri=author.uri,
+        object_={"id": post.uri, "type": "Tombstone"},
+        to=to.to,
+        cc=to.cc,
+    )
+    await promise(tx, here, author, activity, owed)
+
+
+async def close_poll(tx: Transaction, here: Here, levels: PeerLevels, post_id: int) -> None:
+    """End a poll of ours: peers learn the result, its author and the members who voted are told."""
+    post = await posts.find(tx, post_id)
+    if post is None or not await posts.close_poll(tx, post_id):
+        return
+    author = await accounts.get(tx, post.account_id)
+    voters = await posts.voters(tx, post_id)
+    members = [account.id for account in (await accounts.find_many(tx, voters)).values() if account.local]
+    for member_id in {author.id, *members}:
+        await notifications.withdraw(tx, account_id=member_id, kind="poll", from_id=author.id, post_id=post_id)
+        await notify(tx, here, to=member_id, kind="poll", from_id=author.id, post_id=post_id)
+    if post.local:
+        await announce_edit(tx, here, levels, author, post)
