@@ -158,7 +158,7 @@ def _in_context_of(proof: dict[str, object], unsecured: dict[str, object]) -> di
         return unsecured
     signed, shown = _contexts(proof["@context"]), _contexts(unsecured.get("@context", []))
     # Compared in canonical form: to Python, True == 1 == 1.0.
-    if [_canonical(item) for item in signed] != [_canonical(item) for item in shown[: len(signed)]]:
+    if _canonical(signed) != _canonical(shown[: len(signed)]):
         raise BadProof("the proof was made in another context")
     return {**unsecured, "@context": proof["@context"]}
 

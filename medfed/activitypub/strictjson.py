@@ -8,7 +8,7 @@ import orjson
 from medfed.kernel import limits
 from medfed.kernel.errors import Malformed
 
-_LONG_NUMBER: Final = re.compile(rb"[-+.\deE]{16,}")
+_LONG_NUMBER: Final = re.compile(rb"[-+.\deE]{17,}")
 _INTEGER: Final = re.compile(rb"-?\d+")
 
 
@@ -32,50 +32,62 @@ def parse(data: bytes, *, max_array: int = limits.JSON_ARRAY, max_nodes: int = l
         value: object = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Malformed("the document is not valid JSON") from error
-    members = _count_members(value, max_array, max_nodes)
-    outside_strings = _outside_strings(data)
-    if outside_strings.count(b":") != members:
+    texts, numbers = _survey(value, max_array, max_nodes)
+    if _quotes(data) != 2 * texts:
         raise Malformed("an object of the document has the same key twice")
-    _refuse_big_integers(outside_strings)
+    _refuse_big_integers(numbers, data)
     return value
 
 
-def _count_members(value: object, max_array: int, max_nodes: int) -> int:
-    """Walk the tree breadth-first, refuse what is too big, and count its object members."""
-    level: list[object] = [value]
-    nodes = members = depth = 0
+def _survey(value: object, max_array: int, max_nodes: int) -> tuple[int, list[float]]:
+    """Walk the tree breadth-first and refuse what is too big; how many keys and strings it has, and its numbers."""
+    texts = nodes = 0
+    numbers: list[float] = []
+    level: list[list[object] | dict[str, object]] = [[value]]
+    depth = -1  # for the list that was just put around the value
     while level:
-        nodes += len(level)
-        # The innermost level holds scalars and empty containers: depth counts the containers around them.
+        depth += 1
+        below: list[list[object] | dict[str, object]] = []
+        for container in level:
+            nodes += len(container)
+            if type(container) is dict:
+                texts += len(container)
+            elif len(container) > max_array:
+                raise Malformed("an array of the document is too long")
+            for item in container.values() if type(container) is dict else container:
+                if type(item) is str:
+                    texts += 1
+                elif type(item) is dict or type(item) is list:
+                    below.append(item)
+                elif type(item) is int or type(item) is float:
+                    numbers.append(item)
         if nodes > max_nodes or depth > limits.JSON_DEPTH:
             raise Malformed("the document is nested too deep or has too many values")
-        depth += 1
-        below: list[object] = []
-        for item in level:
-            if type(item) is dict:
-                members += len(item)
-                below.extend(item.values())
-            elif type(item) is list:
-                if len(item) > max_array:
-                    raise Malformed("an array of the document is too long")
-                below.extend(item)
         level = below
-    return members
+    return texts, numbers
 
 
-def _outside_strings(data: bytes) -> bytes:
-    """The punctuation and numbers of a text already known to be JSON."""
-    if b"\\" in data:
-        # A run of backslashes starts with an escape, so pairing them from the left is exact.
-        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return b" ".join(data.split(b'"')[::2])
+def _quotes(data: bytes) -> int:
+    """How many quotation marks delimit the keys and strings of a text already known to be JSON.
+
+    Two for each; so more than the tree needs when a key that came again has displaced a member.
+    """
+    return _without_escapes(data).count(b'"')
 
 
-def _refuse_big_integers(outside_strings: bytes) -> None:
-    for match in _LONG_NUMBER.finditer(outside_strings):
-        number = match.group()
-        if not _INTEGER.fullmatch(number):
-            continue
-        # 17 digits are too many whatever they are, and int() must not be fed a megabyte of them.
-        if len(number.lstrip(b"-")) > 16 or abs(int(number)) > limits.JSON_INT:
+def _without_escapes(data: bytes) -> bytes:
+    if b"\\" not in data:
+        return data
+    # A run of backslashes starts with an escape, so pairing them from the left is exact.
+    return data.replace(b"\\\\", b"").replace(b'\\"', b"")
+
+
+def _refuse_big_integers(numbers: list[float], data: bytes) -> None:
+    for number in numbers:
+        if type(number) is int and abs(number) > limits.JSON_INT:
+            raise Malformed("an integer of the document is beyond 2^53 - 1")
+    # The parser turns integers of more than 64 bits into floats, so the text has to tell which were meant.
+    if any(abs(number) >= 2**63 for number in numbers):
+        outside_strings = b" ".join(_without_escapes(data).split(b'"')[::2])
+        if any(_INTEGER.fullmatch(number) for number in _LONG_NUMBER.findall(outside_strings)):
             raise Malformed("an integer of the document is beyond 2^53 - 1")
