@@ -5,7 +5,6 @@ of the key decides in either case.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from typing import Final
 
 from medfed.activitypub import digests
 from medfed.activitypub.claims import (
-    LONGEST_HEADER,
     SignatureClaim,
     SignedRequest,
     check_key_id,
@@ -23,6 +21,7 @@ from medfed.activitypub.claims import (
     normal_authority,
 )
 from medfed.activitypub.keys import KeyKind, PrivateKey
+from medfed.kernel import limits
 from medfed.kernel.clock import SECOND, Millis
 from medfed.kernel.errors import BadSignature
 
@@ -117,7 +116,7 @@ def http_date(at: Millis) -> str:
 
 def _parameters(request: SignedRequest) -> _Parameters:
     values = request.values("signature")
-    if len(values) != 1 or len(values[0]) > LONGEST_HEADER:
+    if len(values) != 1 or len(values[0]) > limits.SIGNATURE_HEADER:
         raise BadSignature("the request must carry exactly one Signature header")
     strings, integers = _parse(values[0])
     if "keyId" not in strings or "signature" not in strings:
@@ -162,7 +161,7 @@ def _parse(header: str) -> tuple[dict[str, str], dict[str, int]]:
 def _decoded(signature: str) -> bytes:
     try:
         return base64.b64decode(signature, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one; a letter beyond ASCII raises the plain kind
         raise BadSignature("the signature is not valid base64") from error
 
 
@@ -218,7 +217,7 @@ def _check_host(request: SignedRequest) -> None:
 
 def _bases(request: SignedRequest, parameters: _Parameters) -> list[bytes]:
     path, has_query, _ = request.target.partition("?")
-    # Fedify and GoToSocial leave the query of a GET out of what they sign; nobody may for anything else.
+    # Some peers leave the query out of what they sign. For a GET that is tolerated, for nothing else.
     targets = [request]
     if has_query and request.method.upper() == "GET":
         targets.append(replace(request, target=path))

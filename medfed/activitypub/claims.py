@@ -11,8 +11,6 @@ from medfed.kernel.errors import BadSignature
 
 Scheme: TypeAlias = Literal["cavage", "rfc9421"]
 
-LONGEST_HEADER: Final = 8 * limits.KIB
-LONGEST_KEY_ID: Final = 2_048
 _DEFAULT_PORTS: Final = {"https": ":443", "http": ":80"}
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 
@@ -114,7 +112,7 @@ def check_window(created: int, expires: int | None, now: Millis) -> None:
 
 def check_key_id(key_id: str) -> None:
     """Refuse a key id that cannot name anything. Where it points is for the caller to judge."""
-    if not 0 < len(key_id) <= LONGEST_KEY_ID or not key_id.isascii() or not key_id.isprintable():
+    if not 0 < len(key_id) <= limits.KEY_ID or not key_id.isascii() or not key_id.isprintable():
         raise BadSignature("the key id is not a usable identifier")
 
 

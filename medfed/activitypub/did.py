@@ -6,6 +6,7 @@ from typing import Final
 
 from medfed.activitypub import keys
 from medfed.activitypub.keys import PublicKey
+from medfed.kernel import limits
 from medfed.kernel.clock import Millis, parse_iso
 from medfed.kernel.errors import BadProof, BadSignature
 
@@ -15,12 +16,11 @@ _SEGMENT: Final = r"(?!\.{1,2}(?:[:/]|$))(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})++"
 _DID_WEB: Final = re.compile(rf"did:web:({_HOST})(?:%3A([1-9][0-9]{{0,4}}))?((?::{_SEGMENT})*)")
 _URL: Final = re.compile(rf"https://({_HOST})(?::([1-9][0-9]{{0,4}}))?((?:/{_SEGMENT})*)/did\.json")
 _WELL_KNOWN: Final = "/.well-known"
-_LONGEST: Final = 2_048
 
 
 def did_web_url(did: str) -> str:
     """Where the document of a did:web is. Raises BadProof for what is not a did:web in its one normal form."""
-    match = _DID_WEB.fullmatch(did) if len(did) <= _LONGEST else None
+    match = _DID_WEB.fullmatch(did) if len(did) <= limits.KEY_ID else None
     if match is None:
         raise BadProof("not a did:web identifier")
     host, port, path = match.groups()
@@ -30,7 +30,7 @@ def did_web_url(did: str) -> str:
 
 def did_web(url: str) -> str:
     """The did:web whose document is at `url`; the inverse of `did_web_url`. Raises BadProof."""
-    match = _URL.fullmatch(url) if len(url) <= _LONGEST else None
+    match = _URL.fullmatch(url) if len(url) <= limits.KEY_ID else None
     if match is None:
         raise BadProof("not the URL of a did:web document")
     host, port, path = match.groups()

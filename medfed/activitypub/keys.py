@@ -22,8 +22,6 @@ from medfed.kernel.errors import BadSignature, Malformed, Misconfigured
 
 KeyKind: TypeAlias = Literal["rsa", "ed25519"]
 
-_LONGEST_PEM: Final = 4 * limits.KIB
-"""An 8192-bit RSA key takes 1.5 kB."""
 _RSA_EXPONENTS: Final = range(65_537, 2**32, 2)
 _SPKI_PEM: Final = re.compile(r"\s*+-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]++)-----END PUBLIC KEY-----\s*+")
 
@@ -126,7 +124,7 @@ def parse_public_pem(text: str) -> PublicKey:
     Only SubjectPublicKeyInfo is read: nothing in the fediverse publishes PKCS #1 in PEM, and what can be
     written in one way only can be compared.
     """
-    if len(text) > _LONGEST_PEM:
+    if len(text) > limits.PUBLIC_KEY_PEM:
         raise BadSignature("the public key is too long")
     match = _SPKI_PEM.fullmatch(text)
     if match is None:

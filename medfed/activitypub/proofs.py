@@ -7,14 +7,13 @@ from typing import Final
 
 from medfed.activitypub import jcs, multibase
 from medfed.activitypub.keys import PrivateKey, PublicKey
+from medfed.kernel import limits
 from medfed.kernel.clock import MINUTE, Millis, iso, parse_iso
 from medfed.kernel.errors import BadProof, BadSignature, Malformed
 
 CRYPTOSUITE: Final = "eddsa-jcs-2022"
-MOST_PROOFS: Final = 8
 _SKEW: Final = 5 * MINUTE
 _SIGNATURE_BYTES: Final = 64
-_LONGEST_METHOD: Final = 2_048
 _REARRANGING: Final = frozenset({"@graph", "@included", "@reverse", "@nest"})
 
 
@@ -77,7 +76,7 @@ def read_all(
     """Read every proof of a proof set, at least one and at most 8; each of them has to be good. Raises BadProof."""
     proof = document.get("proof")
     proofs = proof if isinstance(proof, list) else [proof]
-    if not 0 < len(proofs) <= MOST_PROOFS:
+    if not 0 < len(proofs) <= limits.PROOFS:
         raise BadProof("the document has no proof, or too many")
     _refuse_rearranging(document)
     # FEP-8b32: a linked data signature is made after the proof, and over it.
@@ -115,7 +114,7 @@ def _read(proof: object, unsecured: dict[str, object], now: Millis, purpose: str
 
 
 def _method(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_METHOD or not value.isprintable():
+    if not isinstance(value, str) or not 0 < len(value) <= limits.KEY_ID or not value.isprintable():
         raise BadProof("the proof does not name its verification method")
     return value
 

@@ -14,7 +14,6 @@ from urllib.parse import quote, unquote_plus
 
 from medfed.activitypub import digests
 from medfed.activitypub.claims import (
-    LONGEST_HEADER,
     SignatureClaim,
     SignedRequest,
     check_key_id,
@@ -136,7 +135,7 @@ def signature_base(request: SignedRequest, member: SignatureInput, *, extra: Map
 
 def _only(request: SignedRequest, name: str) -> str:
     values = request.values(name)
-    if len(values) != 1 or len(values[0]) > LONGEST_HEADER:
+    if len(values) != 1 or len(values[0]) > limits.SIGNATURE_HEADER:
         raise BadSignature(f"the request must carry exactly one {name} header")
     return values[0]
 
