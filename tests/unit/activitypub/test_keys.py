@@ -115,6 +115,7 @@ def multikey_of(prefix: bytes, key: bytes) -> str:
         "u" + base64.urlsafe_b64encode(b"\xed\x01" + bytes(32)).decode().rstrip("="),
         "z" + "2" * 10_000,
     ],
+    ids=range(10),  # the keys are new in every process, and a test needs the same name in all of them
 )
 def test_a_damaged_multikey_is_refused(multikey: str) -> None:
     with pytest.raises(BadSignature):

@@ -179,6 +179,14 @@ def test_no_flipped_bit_of_what_was_signed_goes_unnoticed(scheme: str, data: st.
     assert evidence.created == NOW
 
 
+def test_a_signature_with_a_letter_beyond_ascii_is_refused() -> None:
+    key = w3c_key()
+    request = signed("cavage", a_post(), key)
+    bent = request.values("signature")[0].replace('signature="', 'signature="\xe4')
+    with pytest.raises(BadSignature, match="base64"):
+        admitted(with_headers(request, signature=bent), key)
+
+
 @given(
     st.sampled_from(["signature", "signature-input", "digest", "content-digest", "date", "host"]),
     st.text(max_size=80) | st.text('sig1=()"@;:,created keyid/+=0', max_size=80),
