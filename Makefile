@@ -8,7 +8,7 @@ LOCK = "$$($(SETUP) uv)" pip compile --quiet --universal --python-version 3.11 -
 	--no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install demo dev check test test-fast bench lock lint-deploy clean
+.PHONY: help setup install demo dev check test test-fast bench docs lock lint-deploy clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -50,6 +50,10 @@ test-fast: ## the suite without PostgreSQL, browser and slow tests
 bench: ## the benchmarks, each a ratio against a floor measured in the same run
 	@$(SETUP) dev
 	$(BIN)/python -m bench $(ARGS)
+
+docs: ## the pages that are written from the code
+	@$(SETUP) dev
+	$(BIN)/python bin/settings_guide.py
 
 lock: ## renew requirements/*.lock after a change of pyproject.toml (ARGS=--upgrade: to the newest)
 	$(LOCK) $(ARGS) pyproject.toml --extra postgres -o requirements/runtime.lock

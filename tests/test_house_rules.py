@@ -172,6 +172,13 @@ def test_the_locks_hold_what_pyproject_asks_for(lock: str) -> None:
             assert locked[requirement.name] in requirement.specifier, f"{lock} is older than {requirement}; `make lock`"
 
 
+def test_the_guide_to_settings_is_what_the_settings_say() -> None:
+    program = "import settings_guide; print(settings_guide.guide(), end='')"
+    command = [sys.executable, "-c", f"import sys; sys.path[:0] = ['bin', '.']; {program}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert (ROOT / "docs/guide/settings.md").read_text("utf-8") == said, "run `make docs`"
+
+
 def test_every_decision_is_listed() -> None:
     listed = set(re.findall(r"\]\((\d{4}-[a-z0-9-]+\.md)\)", (ROOT / "docs/adr/README.md").read_text("utf-8")))
     assert listed == {path.name for path in (ROOT / "docs/adr").glob("[0-9]*.md")}
