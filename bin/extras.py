@@ -66,11 +66,11 @@ def install_missing(packages: dict[str, list[str]]) -> None:
     wanted = [package for name, each in packages.items() if not tool(name) for package in each]
     if not wanted or os.geteuid() != 0 or not shutil.which("apt-get"):
         return
+    apt("update")
     if "nodejs" in wanted and candidate("nodejs") < NODE_FLOOR:
         wanted = [package for package in wanted if package not in ("nodejs", "npm")]
     if wanted:
         bootstrap.say(f"installing {' and '.join(wanted)} with apt")
-        apt("update")
         apt("install", "--yes", "--no-install-recommends", *wanted)
 
 
@@ -114,7 +114,10 @@ def missing() -> list[str]:
         sentences.append(f"no Chromium, so the browser tests skip: {apt_word}")
     node = bootstrap.version_in(bootstrap.ask([tool("node") or "node", "--version"]))
     if node < NODE_FLOOR or not tool("npm"):
-        sentences.append(f"no Node {NODE_FLOOR[0]} with npm, so the independent peer skips: {apt_word}")
+        offered = candidate("nodejs")
+        older = offered and offered < NODE_FLOOR
+        why = f"this system offers Node {offered[0]}; install a newer one yourself" if older else apt_word
+        sentences.append(f"no Node {NODE_FLOOR[0]} with npm, so the independent peer skips: {why}")
     sentences.extend(f"no {name}, so its check of deploy/ skips" for name in ("nginx", "caddy") if not tool(name))
     if not YAML.exists():
         sentences.append("no YAML reader, so the compose files are not read")
