@@ -35,6 +35,7 @@ check: ## formatting, lint, types, import contracts, house rules
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict bin
 	$(BIN)/pytest -q tests/test_house_rules.py
 	@$(BIN)/python bin/sizes.py
 
