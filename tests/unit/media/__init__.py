@@ -1,0 +1,1 @@
+"""Tests of the area this folder is named for."""
