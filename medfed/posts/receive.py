@@ -9,7 +9,7 @@ from medfed.activitypub.wire import Document, PeerAttachment, PeerPost, listed, 
 from medfed.domain import cases as case_rules
 from medfed.domain.accounts import Account
 from medfed.domain.cases import Case
-from medfed.domain.posts import Attachment, Composed, Mention, Poll, PollOption, Post, visibility_of
+from medfed.domain.posts import Attachment, Composed, Mention, Poll, PollOption, Post, narrower, visibility_of
 from medfed.kernel import limits
 from medfed.kernel.html import clean, neutralise, plain, safe_url
 from medfed.kernel.text import fold_hashtag
@@ -143,6 +143,10 @@ def _composed(here: Here, author: Account, said: PeerPost, around: Around, paren
     visibility = visibility_of(
         said.to, said.cc, followers_uri=author.followers_uri, restricted=said.requires is not None
     )
+    requires = said.requires
+    if parent is not None and parent.visibility == "verified":
+        # Whatever a peer's answer claims, it is read by no more than what it answers (M14).
+        visibility, requires = narrower(visibility, "verified"), parent.requires
     post = Post(
         id=id_,
         uri=said.id,
@@ -156,7 +160,7 @@ def _composed(here: Here, author: Account, said: PeerPost, around: Around, paren
         sensitive=said.sensitive or bool(said.summary and said.kind in ("Note", "Question")),
         language=said.language,
         visibility=visibility,
-        requires=said.requires,
+        requires=requires if visibility == "verified" else None,
         audience_uri=next(iter(said.to), "") if visibility == "verified" else "",
         in_reply_to_uri=said.in_reply_to,
         in_reply_to_id=parent.id if parent else None,

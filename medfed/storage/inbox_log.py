@@ -22,6 +22,7 @@ _WAITING = sql(
 )
 _LEASE = sql("UPDATE inbox_log SET next_at = :until WHERE id = :id AND state = 'waiting' AND next_at <= :now")
 _SETTLE = sql("UPDATE inbox_log SET state = :state, note = :note WHERE id = :id AND state = 'waiting'")
+_ANNOTATE = sql("UPDATE inbox_log SET note = :note WHERE id = :id")
 _RETRY = sql(
     """
     UPDATE inbox_log SET attempts = attempts + 1, next_at = :next_at, note = :note
@@ -76,6 +77,11 @@ async def lease(tx: Transaction, id_: int, *, now: Millis, until: Millis) -> boo
 async def finish(tx: Transaction, id_: int, *, note: str = "") -> bool:
     """Tick an arrival in the transaction of its effect; False if it was ticked before."""
     return await tx.run(_SETTLE, id=id_, state="done", note=note) > 0
+
+
+async def annotate(tx: Transaction, id_: int, note: str) -> None:
+    """Say what came of an arrival that was ticked in this transaction."""
+    await tx.run(_ANNOTATE, id=id_, note=note[:500])
 
 
 async def refuse(tx: Transaction, id_: int, note: str) -> None:

@@ -62,6 +62,8 @@ _EDITABLE: Final = (
 )  # fmt: skip
 _DELETE = sql("DELETE FROM post WHERE id = :id")
 _DELETE_TREE_MARKS = sql("UPDATE post SET in_reply_to_id = NULL WHERE in_reply_to_id = :id")
+_DELETE_ALL_OF = sql("DELETE FROM post WHERE account_id = :account_id")
+_LIKED_BY_URI = sql("SELECT post_id FROM reaction WHERE uri = :uri AND account_id = :account_id")
 _COUNT_REPLIES = sql(
     "UPDATE post SET replies_count = (SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id) WHERE id = :id"
 )
@@ -310,6 +312,17 @@ async def delete(tx: Transaction, post: Post, *, actor_uri: str, at: Millis) -> 
         await tx.run(_COUNT_REPLIES, id=post.in_reply_to_id)
     if post.boost_of_id is not None:
         await tx.run(_COUNT_BOOSTS, id=post.boost_of_id)
+
+
+async def delete_all_of(tx: Transaction, account_id: int) -> None:
+    """Erase everything an account wrote."""
+    await tx.run(_DELETE_ALL_OF, account_id=account_id)
+
+
+async def liked_by_uri(view: View, uri: str, account_id: int) -> int | None:
+    """The post that a Like of this account, known by its id, is about."""
+    found = await view.value(_LIKED_BY_URI, uri=uri, account_id=account_id)
+    return None if found is None else int(found)
 
 
 async def bury(tx: Transaction, uri: str, *, actor_uri: str, at: Millis) -> None:

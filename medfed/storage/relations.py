@@ -39,6 +39,7 @@ _FOLLOWING = Paged(
     "SELECT f.id, f.target_id AS account_id FROM follow f WHERE f.follower_id = :id AND f.state = 'accepted'",
     "f.id",
 )
+_DELETE_ALL_OF = sql("DELETE FROM follow WHERE follower_id = :id OR target_id = :id")
 _COUNT_PENDING = sql("SELECT COUNT(*) FROM follow WHERE target_id = :id AND state = 'pending'")
 _LOCAL_FOLLOWERS = sql(
     """
@@ -132,6 +133,11 @@ async def accept(tx: Transaction, follower_id: int, target_id: int) -> bool:
 async def delete(tx: Transaction, follower_id: int, target_id: int) -> bool:
     """End a follow or withdraw a request; False if there was none."""
     return await tx.run(_DELETE, follower_id=follower_id, target_id=target_id) > 0
+
+
+async def delete_all_of(tx: Transaction, id_: int) -> None:
+    """End every follow by and of an account."""
+    await tx.run(_DELETE_ALL_OF, id=id_)
 
 
 async def followers(view: View, id_: int, page: Page) -> list[tuple[int, int]]:

@@ -1,0 +1,60 @@
+"""May they do this here? Authenticated becomes Admitted, or is refused, before anything is stored."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from medfed.accounts.peers import PeerLevels
+from medfed.activitypub.uris import same_origin
+from medfed.activitypub.wire import Activity, reference
+from medfed.domain.accounts import Account
+from medfed.domain.peers import Level
+from medfed.inbox.authenticate import Authenticated
+from medfed.kernel.errors import OriginMismatch, PolicyRefusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """An activity that its actor said and may say here; what handlers take."""
+
+    actor: Account
+    activity: Activity
+    level: Level
+
+
+_OWN_OBJECT: Final = frozenset({"Create", "Update"})
+
+
+def admit(levels: PeerLevels, authenticated: Authenticated) -> Admitted:
+    """Let an authentic activity in. Raises PolicyRefusal (403) or OriginMismatch (401)."""
+    actor, activity = authenticated.actor, authenticated.activity
+    level = levels.of(actor.host)
+    if level is Level.BLOCKED:
+        raise PolicyRefusal("this instance does not federate with that host")
+    if actor.suspended_at is not None:
+        raise PolicyRefusal("this account is suspended here")
+    if actor.uri != activity.actor:
+        raise OriginMismatch("the activity is not by the one who signed it")
+    _check_object(activity)
+    return Admitted(actor=actor, activity=activity, level=level)
+
+
+def again(actor: Account, activity: Activity, level: Level) -> Admitted:
+    """An activity that was admitted when it arrived, read back from the log, under today's rules."""
+    if level is Level.BLOCKED or actor.suspended_at is not None or actor.uri != activity.actor:
+        raise PolicyRefusal("no longer admitted")
+    return Admitted(actor=actor, activity=activity, level=level)
+
+
+def _check_object(activity: Activity) -> None:
+    """Nobody creates, changes, deletes or undoes what is somebody else's (D01, D05–D07, A09)."""
+    embedded = activity.object
+    if activity.kind in _OWN_OBJECT and embedded is not None and "proof" not in embedded:
+        owner = reference(embedded.get("attributedTo")) or activity.object_id
+        if owner != activity.actor:
+            raise OriginMismatch("the object is not by the activity's actor")
+        if activity.object_id and not same_origin(activity.object_id, activity.actor):
+            raise OriginMismatch("the object is not on its author's host")
+    if activity.kind == "Delete" and not same_origin(activity.object_id, activity.actor):
+        raise OriginMismatch("only what lives on the actor's host can be deleted by it")
+    if activity.kind == "Undo" and embedded is not None and reference(embedded.get("actor")) != activity.actor:
+        raise OriginMismatch("only one's own activities can be undone")

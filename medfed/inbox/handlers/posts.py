@@ -1,0 +1,93 @@
+"""Create, Update and Delete of posts; Add to a thread."""
+
+from medfed.domain.peers import Level
+from medfed.domain.posts import Post
+from medfed.inbox.admit import Admitted
+from medfed.inbox.handling import Handling
+from medfed.inbox.resolve import Resolved
+from medfed.kernel.errors import OriginMismatch, PolicyRefusal
+from medfed.posts import receive
+from medfed.posts.gather import tell_of_answer
+from medfed.storage import accounts, posts, relations
+from medfed.storage.database import Transaction, View
+
+
+async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
+    """A peer's new post, or a vote."""
+    said = resolved.said
+    if said is None:
+        return "nothing to create"
+    if said.is_vote:
+        asked = await posts.find_by_uri(tx, said.in_reply_to)
+        if asked is not None and asked.kind == "Question":
+            counted = await receive.vote(tx, use.here, admitted.actor, said, asked)
+            return "vote counted" if counted else "vote not counted"
+    if admitted.level is Level.LIMITED and not await _is_wanted(tx, admitted, resolved):
+        raise PolicyRefusal("a limited peer, and nobody here follows or is addressed")
+    post = await receive.receive(tx, use.here, admitted.actor, said, resolved.around)
+    if post is None:
+        return "known already"
+    await tell_of_answer(tx, use.here, use.levels, post, admitted.actor)
+    return "stored"
+
+
+async def _is_wanted(view: View, admitted: Admitted, resolved: Resolved) -> bool:
+    """Whether a limited peer's post concerns a member: followed, addressed, or answering a post of ours."""
+    if any(account.local for account in resolved.around.addressed.values()):
+        return True
+    if await relations.has_local_follower(view, admitted.actor.id):
+        return True
+    said = resolved.said
+    parent = await posts.find_by_uri(view, said.in_reply_to) if said and said.in_reply_to else None
+    return parent is not None and parent.local
+
+
+async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
+    """New words, or new counts of a poll."""
+    said = resolved.said
+    post = await posts.find_by_uri(tx, said.id) if said is not None else None
+    if said is None or post is None:
+        return "unknown post"
+    if post.account_id != admitted.actor.id:
+        raise OriginMismatch("only its author changes a post")
+    revised = await receive.revise(tx, use.here, post, admitted.actor, said, resolved.around)
+    return "revised" if revised else "nothing newer"
+
+
+async def update_actor(_tx: Transaction, _use: Handling, _admitted: Admitted, _resolved: Resolved) -> str:
+    """The actor was fetched anew before this transaction."""
+    return "refreshed"
+
+
+async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A post, or the actor itself, is no more."""
+    target = admitted.activity.object_id
+    if target == admitted.actor.uri:
+        return await _delete_actor(tx, use, admitted)
+    post = await posts.find_by_uri(tx, target)
+    if post is None:
+        await posts.bury(tx, target, actor_uri=admitted.actor.uri, at=use.here.now())
+        return "remembered"
+    if post.account_id != admitted.actor.id:
+        raise OriginMismatch("only its author deletes a post")
+    await receive.erase(tx, use.here, post, admitted.actor)
+    return "erased"
+
+
+async def _delete_actor(tx: Transaction, use: Handling, admitted: Admitted) -> str:
+    """Everything of an actor goes with it: posts, follows, badges."""
+    actor = admitted.actor
+    await accounts.mark_gone(tx, actor.id, use.here.now())
+    await posts.delete_all_of(tx, actor.id)
+    await relations.delete_all_of(tx, actor.id)
+    return "actor erased"
+
+
+async def add(tx: Transaction, use: Handling, _admitted: Admitted, resolved: Resolved) -> str:
+    """An answer in a thread was fetched and stored on the way here; a pin is looked up when somebody looks."""
+    answer: Post | None = resolved.post
+    if answer is None:
+        return "nothing to add"
+    author = await accounts.get(tx, answer.account_id)
+    await tell_of_answer(tx, use.here, use.levels, answer, author)
+    return "thread completed"

@@ -1,0 +1,95 @@
+"""Like and Announce, and their Undo."""
+
+from medfed.activitypub.wire import reference
+from medfed.domain.peers import Level
+from medfed.domain.posts import Post, visibility_of
+from medfed.inbox.admit import Admitted
+from medfed.inbox.handling import Handling
+from medfed.inbox.resolve import Resolved
+from medfed.kernel.errors import PolicyRefusal
+from medfed.posts import react, read
+from medfed.storage import inbox_log, posts, relations
+from medfed.storage.database import Transaction, View
+
+
+async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor finds a post useful."""
+    post = await _reachable(tx, use, admitted)
+    if post is None:
+        return "no such post"
+    if await posts.tombstone(tx, admitted.activity.id) is not None:
+        return "was undone already"
+    added = await react.liked(tx, use.here, admitted.actor, post, admitted.activity.id)
+    return "liked" if added else "was liked already"
+
+
+async def announce(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
+    """A peer's actor passes a post on."""
+    post, activity = resolved.post, admitted.activity
+    if post is None:
+        return "no such post"
+    if not post.is_open or post.is_boost:
+        raise PolicyRefusal("that post is not for everybody (M13)")
+    if await posts.tombstone(tx, activity.id) is not None:
+        return "was undone already"
+    followed = await relations.has_local_follower(tx, admitted.actor.id)
+    if admitted.level is Level.LIMITED and not followed and not post.local:
+        raise PolicyRefusal("a limited peer, and nobody here follows")
+    visibility = visibility_of(activity.to, activity.cc, followers_uri=admitted.actor.followers_uri, restricted=False)
+    stored = await react.receive_boost(
+        tx,
+        use.here,
+        admitted.actor,
+        post,
+        uri=activity.id,
+        visibility="followers" if visibility == "direct" else visibility,
+        at=None,
+    )
+    return "passed on" if stored else "was passed on already"
+
+
+async def undo_like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A like is taken back. The like's id is remembered, so that its replay does not revive it (A04)."""
+    undone = admitted.activity.object or {}
+    await posts.bury(tx, admitted.activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
+    post = await posts.find_by_uri(tx, reference(undone.get("object")))
+    if post is None:
+        return "no such post"
+    done = await react.unliked(tx, admitted.actor, post)
+    return "unliked" if done is not None else "was not liked"
+
+
+async def undo_announce(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A boost is taken back (A04)."""
+    passed = await posts.find_by_uri(tx, admitted.activity.object_id)
+    undone = admitted.activity.object or {}
+    post = await posts.find_by_uri(tx, reference(undone.get("object")))
+    if passed is None and post is not None:
+        passed = await posts.find_boost(tx, post.id, admitted.actor.id)
+    if passed is None or passed.account_id != admitted.actor.id or passed.boost_of_id is None:
+        await posts.bury(tx, admitted.activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
+        return "no such boost"
+    await react.unboosted(tx, use.here, admitted.actor, await posts.get(tx, passed.boost_of_id), passed)
+    return "no longer passed on"
+
+
+async def undo_by_id(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
+    """An Undo that names only an id: whatever that id was."""
+    activity = admitted.activity
+    passed = await posts.find_by_uri(tx, activity.object_id)
+    if passed is not None and passed.is_boost:
+        return await undo_announce(tx, use, admitted, resolved)
+    if await inbox_log.state_of(tx, activity.object_id) is not None:
+        post_id = await posts.liked_by_uri(tx, activity.object_id, admitted.actor.id)
+        if post_id is not None:
+            await react.unliked(tx, admitted.actor, await posts.get(tx, post_id))
+    await posts.bury(tx, activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
+    return "undone"
+
+
+async def _reachable(view: View, use: Handling, admitted: Admitted) -> Post | None:
+    """The post, if the actor may read it: nobody likes what they were not given."""
+    post = await posts.find_by_uri(view, admitted.activity.object_id)
+    if post is None or post.is_boost:
+        return None
+    return post if await read.may(view, use.here, admitted.actor, post) else None

@@ -1,0 +1,89 @@
+"""Follow, Accept, Reject and Block, and their Undo."""
+
+from medfed.activitypub.wire import reference, type_of
+from medfed.domain.accounts import Account
+from medfed.domain.relations import Follow
+from medfed.inbox.admit import Admitted
+from medfed.inbox.handling import Handling
+from medfed.inbox.resolve import Resolved
+from medfed.relations import follow as relating
+from medfed.storage import accounts, relations
+from medfed.storage.database import Transaction, View
+
+
+async def follow(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor wants to follow a member."""
+    target = await _member(tx, admitted.activity.object_id)
+    if target is None:
+        return "no such member"
+    return await relating.receive(tx, use.here, admitted.actor, target, admitted.activity.id)
+
+
+async def accept(tx: Transaction, _use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor lets a member follow. Only for a follow that we sent, by the one it asks (A11)."""
+    asked = await _own_follow(tx, admitted)
+    if asked is None:
+        return "no such request"
+    follower = await accounts.get(tx, asked.follower_id)
+    done = await relating.accepted(tx, follower, admitted.actor)
+    return "accepted" if done else "was accepted already"
+
+
+async def reject(tx: Transaction, _use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor refuses a member, or no longer wants to be followed (A11)."""
+    asked = await _own_follow(tx, admitted)
+    if asked is None:
+        return "no such request"
+    follower = await accounts.get(tx, asked.follower_id)
+    done = await relating.rejected(tx, follower, admitted.actor)
+    return "rejected" if done else "was over already"
+
+
+async def block(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor blocks a member."""
+    target = await _member(tx, admitted.activity.object_id)
+    if target is None:
+        return "no such member"
+    await relating.blocked(tx, use.here, admitted.actor, target, admitted.activity.id)
+    return "blocked"
+
+
+async def undo_follow(tx: Transaction, _use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor stops following."""
+    undone = admitted.activity.object or {}
+    target = await _member(tx, reference(undone.get("object")))
+    if target is None:
+        known = await relations.find_by_uri(tx, admitted.activity.object_id)
+        if known is None or known.follower_id != admitted.actor.id:
+            return "no such follow"
+        target = await accounts.get(tx, known.target_id)
+    await relating.ended(tx, admitted.actor, target)
+    return "unfollowed"
+
+
+async def undo_block(tx: Transaction, _use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor ends a block."""
+    undone = admitted.activity.object or {}
+    target = await _member(tx, reference(undone.get("object")))
+    if target is None:
+        return "no such member"
+    await relations.unblock(tx, admitted.actor.id, target.id)
+    return "unblocked"
+
+
+async def _member(view: View, uri: str) -> Account | None:
+    account = await accounts.find_by_uri(view, uri) if uri else None
+    return account if account is not None and account.local and account.active else None
+
+
+async def _own_follow(view: View, admitted: Admitted) -> Follow | None:
+    """The follow of ours that an Accept or Reject speaks of, by its id or by who follows whom."""
+    activity = admitted.activity
+    asked = await relations.find_by_uri(view, activity.object_id) if activity.object_id else None
+    if asked is None and activity.object is not None and type_of(activity.object) == "Follow":
+        follower = await _member(view, reference(activity.object.get("actor")))
+        asked = await relations.find(view, follower.id, admitted.actor.id) if follower else None
+    if asked is None or asked.target_id != admitted.actor.id:
+        return None
+    follower = await accounts.find(view, asked.follower_id)
+    return asked if follower is not None and follower.local else None

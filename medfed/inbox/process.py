@@ -1,0 +1,74 @@
+"""Applies what was accepted: fetch what it needs, then effect and tick in one transaction, exactly once."""
+
+from dataclasses import dataclass
+
+from medfed.accounts.peers import PeerLevels
+from medfed.activitypub.wire import parse_activity
+from medfed.inbox.admit import again
+from medfed.inbox.handling import Handling
+from medfed.inbox.resolve import Fetchers
+from medfed.inbox.routes import route
+from medfed.kernel.clock import DAY, MINUTE, Millis
+from medfed.kernel.errors import NotFound, Refused, RemoteFailure, Unreachable
+from medfed.storage import accounts, inbox_log
+from medfed.storage.database import Store
+from medfed.storage.inbox_log import Arrival
+
+GIVE_UP_AFTER: Millis = 3 * DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor:
+    """Applies arrivals."""
+
+    store: Store
+    fetchers: Fetchers
+    handling: Handling
+
+    @property
+    def levels(self) -> PeerLevels:
+        """What peers may do today."""
+        return self.handling.levels
+
+    async def process(self, arrival: Arrival) -> None:
+        """Apply one arrival, or settle why not, or put it off."""
+        try:
+            await self._apply(arrival)
+        except Unreachable as error:
+            await self._put_off(arrival, str(error), error.retry_after)
+        except (Refused, RemoteFailure) as error:
+            await self._refuse(arrival, f"{type(error).__name__}: {error}")
+
+    async def _apply(self, arrival: Arrival) -> None:
+        activity = parse_activity(arrival.body)
+        async with self.store.view() as view:
+            actor = await accounts.find_by_uri(view, arrival.actor_uri)
+        if actor is None:
+            raise NotFound("the actor is no longer known")
+        admitted = again(actor, activity, self.levels.of(actor.host))
+        line = route(activity)
+        if line is None:
+            await self._finish(arrival, f"not understood: {activity.kind} {activity.object_kind}".strip())
+            return
+        resolved = await line.resolve(self.fetchers, admitted)
+        async with self.store.transaction(f"apply {activity.kind}") as tx:
+            if await inbox_log.finish(tx, arrival.id):
+                note = await line.apply(tx, self.handling, admitted, resolved)
+                await inbox_log.annotate(tx, arrival.id, note)
+
+    async def _finish(self, arrival: Arrival, note: str) -> None:
+        async with self.store.transaction("tick arrival") as tx:
+            await inbox_log.finish(tx, arrival.id, note=note)
+
+    async def _refuse(self, arrival: Arrival, note: str) -> None:
+        async with self.store.transaction("refuse arrival") as tx:
+            await inbox_log.refuse(tx, arrival.id, note)
+
+    async def _put_off(self, arrival: Arrival, note: str, seconds: int | None) -> None:
+        now = self.fetchers.here.now()
+        if now - arrival.received_at > GIVE_UP_AFTER:
+            await self._refuse(arrival, note)
+            return
+        wait = seconds * 1000 if seconds else MINUTE * 2 ** min(arrival.attempts, 9)
+        async with self.store.transaction("put arrival off") as tx:
+            await inbox_log.retry_at(tx, arrival.id, next_at=now + wait, note=note)

@@ -1,0 +1,84 @@
+"""Fetches the strangers and threads that an activity refers to, before any transaction is open."""
+
+from dataclasses import dataclass, field
+
+from medfed.accounts.lookup import Lookup
+from medfed.activitypub.here import Here
+from medfed.activitypub.uris import same_origin
+from medfed.activitypub.wire import PeerPost, read_post
+from medfed.domain.posts import Post
+from medfed.inbox.admit import Admitted
+from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure
+from medfed.posts.fetch import Budget, PostFetcher
+from medfed.posts.receive import Around
+from medfed.storage.database import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetchers:
+    """What resolving may use."""
+
+    here: Here
+    store: Store
+    lookup: Lookup
+    posts: PostFetcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What was fetched for a handler."""
+
+    said: PeerPost | None = None
+    around: Around = field(default_factory=Around)
+    post: Post | None = None
+
+
+async def nothing(_fetchers: Fetchers, _admitted: Admitted) -> Resolved:
+    """Most activities speak of what we already have."""
+    return Resolved()
+
+
+async def post(fetchers: Fetchers, admitted: Admitted) -> Resolved:
+    """Read the object of a Create or Update, with the accounts it addresses and what it answers.
+
+    An object given by id alone is fetched. Raises Malformed, OriginMismatch, RemoteFailure, NotFound.
+    """
+    activity, budget = admitted.activity, Budget()
+    if activity.object is None:
+        if not same_origin(activity.object_id, activity.actor):
+            raise OriginMismatch("the object is not on its author's host")
+        said = await fetchers.posts.read(activity.object_id, budget)
+    else:
+        said = read_post(activity.object, fetchers.here.now())
+    if said.author != activity.actor:
+        raise OriginMismatch("the object is not by the activity's actor")
+    if activity.kind == "Create" and not said.is_vote:
+        await fetchers.posts.ancestors(said.in_reply_to, budget)
+    return Resolved(said=said, around=await fetchers.posts.around(said, budget))
+
+
+async def boosted(fetchers: Fetchers, admitted: Admitted) -> Resolved:
+    """The post that an Announce passes on, from its own server; an embedded copy is never believed (D10)."""
+    return Resolved(post=await fetchers.posts.post(admitted.activity.object_id))
+
+
+async def added(fetchers: Fetchers, admitted: Admitted) -> Resolved:
+    """An answer that the author's instance tells us of, from the server it was written on."""
+    activity = admitted.activity
+    root = await fetchers.posts.known(activity.target_id.removesuffix("/replies"))
+    if root is None or root.local or root.account_id != admitted.actor.id:
+        return Resolved()
+    try:
+        return Resolved(post=await fetchers.posts.post(activity.object_id))
+    except (NotFound, Malformed, OriginMismatch):
+        return Resolved()
+
+
+async def actor(fetchers: Fetchers, admitted: Admitted) -> Resolved:
+    """An actor that says it has changed is fetched anew: what it sent is a hint (C10)."""
+    try:
+        await fetchers.lookup.refresh(admitted.actor.uri)
+    except RemoteFailure:
+        if admitted.actor.gone_at is None:
+            raise
+    return Resolved()

@@ -1,0 +1,58 @@
+"""Every activity this server understands: one line a kind. FEDERATION.md's table is made from this one."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from medfed.activitypub.wire import POST_KINDS, Activity
+from medfed.domain.accounts import KINDS
+from medfed.inbox import resolve
+from medfed.inbox.handlers import actors, posts, reactions, relations
+from medfed.inbox.handling import Handler, Resolver
+
+POSTS: Final = POST_KINDS
+ACTORS: Final = KINDS
+ANY: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receives:
+    """An activity, the kinds of embedded object it is for (ANY: all, and none), and what is done about it."""
+
+    activity: str
+    object: frozenset[str]
+    apply: Handler
+    resolve: Resolver = resolve.nothing
+
+
+def _receives(activity: str, kinds: frozenset[str], apply: Handler, fetch: Resolver = resolve.nothing) -> Receives:
+    return Receives(activity=activity, object=kinds, apply=apply, resolve=fetch)
+
+
+ROUTES: Final = (
+    _receives("Create", ANY, posts.create, resolve.post),
+    _receives("Update", ACTORS, posts.update_actor, resolve.actor),
+    _receives("Update", POSTS, posts.update, resolve.post),
+    _receives("Delete", ANY, posts.delete),
+    _receives("Add", ANY, posts.add, resolve.added),
+    _receives("Follow", ANY, relations.follow),
+    _receives("Accept", ANY, relations.accept),
+    _receives("Reject", ANY, relations.reject),
+    _receives("Block", ANY, relations.block),
+    _receives("Like", ANY, reactions.like),
+    _receives("Announce", ANY, reactions.announce, resolve.boosted),
+    _receives("Undo", frozenset({"Follow"}), relations.undo_follow),
+    _receives("Undo", frozenset({"Block"}), relations.undo_block),
+    _receives("Undo", frozenset({"Like"}), reactions.undo_like),
+    _receives("Undo", frozenset({"Announce"}), reactions.undo_announce),
+    _receives("Undo", ANY, reactions.undo_by_id),
+    _receives("Flag", ANY, actors.flag),
+)
+
+
+def route(activity: Activity) -> Receives | None:
+    """The line for an activity: the first that names its kind of object, else one that takes any."""
+    kind = activity.object_kind
+    return next(
+        (line for line in ROUTES if line.activity == activity.kind and (kind in line.object or not line.object)),
+        None,
+    )

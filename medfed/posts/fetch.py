@@ -1,0 +1,154 @@
+"""Fetches posts of peers by id: what a boost names, what an answer answers, what a member searches for."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from medfed.accounts.lookup import Lookup
+from medfed.activitypub.here import Here
+from medfed.activitypub.strictjson import parse_object
+from medfed.activitypub.uris import same_origin
+from medfed.activitypub.wire import PeerPost, read_post
+from medfed.domain.accounts import Account
+from medfed.domain.posts import Post
+from medfed.kernel import limits
+from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure
+from medfed.net.client import Net
+from medfed.net.fetch import fetch_document, same_document
+from medfed.net.message import Signer
+from medfed.posts.receive import Around, receive
+from medfed.storage import accounts, posts
+from medfed.storage.database import Store
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many more fetches one piece of work may cause; shared by everything it leads to (H08)."""
+
+    left: int = limits.RESOLVE_FETCHES
+
+    def spend(self) -> bool:
+        """Take one; False when there is none."""
+        if self.left <= 0:
+            return False
+        self.left -= 1
+        return True
+
+
+class PostFetcher:
+    """Fetches and stores posts of peers, with their authors and what stands above them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        net: Net,
+        here: Here,
+        lookup: Lookup,
+        sign_as_instance: Callable[[], Awaitable[Signer]],
+    ) -> None:
+        self._store = store
+        self._net = net
+        self._here = here
+        self._lookup = lookup
+        self._sign = sign_as_instance
+
+    async def known(self, uri: str) -> Post | None:
+        """The stored post of an object id; asks nobody."""
+        async with self._store.view() as view:
+            return await posts.find_by_uri(view, uri)
+
+    async def post(self, uri: str, budget: Budget | None = None) -> Post:
+        """The post of an object id, fetched and stored with its ancestors when unknown.
+
+        Raises NotFound (unknown, deleted, out of budget), RemoteFailure, Malformed, OriginMismatch.
+        """
+        known = await self.known(uri)
+        if known is not None:
+            return known
+        if self._here.uris.is_ours(uri):
+            raise NotFound("no such post here")
+        budget = budget or Budget()
+        said = await self.read(uri, budget)
+        known = await self.known(said.id)
+        if known is not None:
+            return known
+        author = await self._lookup.actor(said.author)
+        await self.ancestors(said.in_reply_to, budget)
+        around = await self.around(said, budget)
+        async with self._store.transaction("store fetched post") as tx:
+            stored = await receive(tx, self._here, author, said, around)
+            stored = stored or await posts.find_by_uri(tx, said.id)
+        if stored is None:
+            raise NotFound("that post was deleted")
+        return stored
+
+    async def read(self, uri: str, budget: Budget) -> PeerPost:
+        """Fetch and read an object, without storing it."""
+        if not budget.spend():
+            raise NotFound("that thread is too long to be fetched at once")
+        fetched = await fetch_document(self._net, uri, sign=await self._sign())
+        document = parse_object(fetched.body)
+        said = read_post(document, self._here.now())
+        if self._here.uris.is_ours(said.id):
+            raise OriginMismatch("a peer's document claims an id of ours")
+        elsewhere = same_document(requested=uri.partition("#")[0], final=fetched.url, claimed=said.id)
+        if elsewhere is not None:
+            again = await fetch_document(self._net, elsewhere, sign=await self._sign())
+            said = read_post(parse_object(again.body), self._here.now())
+            if said.id != elsewhere:
+                raise OriginMismatch("the object's id leads to another object")
+        return said
+
+    async def ancestors(self, uri: str, budget: Budget) -> None:
+        """Make sure that what stands above is stored, as far as it can be had; from the oldest down."""
+        chain: list[PeerPost] = []
+        seen: set[str] = set()
+        while uri and uri not in seen and len(chain) < limits.REPLY_DEPTH:
+            seen.add(uri)
+            if self._here.uris.is_ours(uri) or await self.known(uri) is not None:
+                break
+            try:
+                said = await self.read(uri, budget)
+            except (RemoteFailure, Malformed, OriginMismatch, NotFound):
+                break
+            chain.append(said)
+            uri = said.in_reply_to
+        for said in reversed(chain):
+            await self._store_one(said, budget)
+
+    async def _store_one(self, said: PeerPost, budget: Budget) -> None:
+        try:
+            author = await self._lookup.actor(said.author)
+        except (RemoteFailure, Malformed, OriginMismatch, NotFound):
+            return
+        around = await self.around(said, budget)
+        async with self._store.transaction("store ancestor") as tx:
+            await receive(tx, self._here, author, said, around)
+
+    async def around(self, said: PeerPost, budget: Budget) -> Around:
+        """The accounts that a post addresses: known ones, and mentioned ones that can be had."""
+        wanted = list(dict.fromkeys([*said.mentions, *_actors(said)]))
+        async with self._store.view() as view:
+            known = await accounts.find_by_uris(view, wanted)
+        addressed: dict[str, Account] = {}
+        for uri in wanted:
+            account = known.get(uri)
+            if account is None and uri in said.mentions:
+                account = await self._mentioned(uri, said, budget)
+            if account is not None:
+                addressed[uri] = account
+        return Around(addressed=addressed)
+
+    async def _mentioned(self, uri: str, said: PeerPost, budget: Budget) -> Account | None:
+        """Only the author's own neighbours are looked up: strangers elsewhere are not ours to be pointed at."""
+        if self._here.uris.is_ours(uri) or not same_origin(uri, said.id) or not budget.spend():
+            return None
+        try:
+            return await self._lookup.actor(uri)
+        except (RemoteFailure, Malformed, OriginMismatch, NotFound):
+            return None
+
+
+def _actors(said: PeerPost) -> Iterable[str]:
+    """Ids in to and cc that may be actors."""
+    return [uri for uri in (*said.to, *said.cc) if uri.startswith("http")]

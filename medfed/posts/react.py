@@ -1,0 +1,252 @@
+"""Like, boost, keep, pin and vote, and taking each back; what members do and what peers' actors do."""
+
+from collections.abc import Sequence
+
+from medfed.accounts.peers import PeerLevels
+from medfed.accounts.promise import inbox_of, promise
+from medfed.activitypub import render
+from medfed.activitypub.here import Here
+from medfed.domain.accounts import Account
+from medfed.domain.posts import AS_PUBLIC, Composed, Post, Visibility
+from medfed.kernel.clock import iso
+from medfed.kernel.errors import Forbidden, Invalid
+from medfed.notifications.notify import notify
+from medfed.posts import inboxes
+from medfed.posts.publish import home_readers
+from medfed.storage import accounts, notifications, outbox, posts, reactions, timelines
+from medfed.storage.database import Transaction
+
+# ── likes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def like(tx: Transaction, here: Here, member: Account, post: Post) -> None:
+    """A member finds a post useful. The caller made sure that the member may read it."""
+    uri = here.uris.activity(member.uri, here.ids.new())
+    author = await accounts.get(tx, post.account_id)
+    if not await liked(tx, here, member, post, uri) or author.local:
+        return
+    activity = render.activity("Like", id_=uri, actor_uri=member.uri, object_=post.uri, to=[author.uri])
+    await promise(tx, here, member, activity, [inbox_of(author)])
+
+
+async def liked(tx: Transaction, here: Here, account: Account, post: Post, uri: str) -> bool:
+    """A like takes effect here, whoever's it is; False if it had."""
+    added = await reactions.like(tx, id_=here.ids.new(), post_id=post.id, account_id=account.id, uri=uri, at=here.now())
+    if added and post.local:
+        await notify(tx, here, to=post.account_id, kind="favourite", from_id=account.id, post_id=post.id)
+    return added
+
+
+async def unlike(tx: Transaction, here: Here, member: Account, post: Post) -> None:
+    """A member takes a like back."""
+    uri = await unliked(tx, member, post)
+    author = await accounts.get(tx, post.account_id)
+    if uri is None or author.local:
+        return
+    undone = render.activity("Like", id_=uri, actor_uri=member.uri, object_=post.uri)
+    await promise(tx, here, member, _undo(here, member, undone, [author.uri]), [inbox_of(author)])
+
+
+async def unliked(tx: Transaction, account: Account, post: Post) -> str | None:
+    """A like is gone; the activity id it had, or None."""
+    uri = await reactions.unlike(tx, post.id, account.id)
+    if uri is not None:
+        await notifications.withdraw(
+            tx, account_id=post.account_id, kind="favourite", from_id=account.id, post_id=post.id
+        )
+    return uri
+
+
+# ── boosts ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def boost(
+    tx: Transaction, here: Here, levels: PeerLevels, member: Account, post: Post, visibility: Visibility = "public"
+) -> Post:
+    """A member passes a post on to their followers. Raises Forbidden for what is not open to all (M13)."""
+    if not post.is_open and not (post.visibility == "followers" and post.account_id == member.id):
+        raise Forbidden("this post is not for everybody and cannot be passed on")
+    before = await posts.find_boost(tx, post.id, member.id)
+    if before is not None:
+        return before
+    id_ = here.ids.new()
+    passed = _boost(here, member, post, id_, here.uris.activity(member.uri, id_), _no_wider(visibility, post))
+    await boosted(tx, here, member, post, passed)
+    author = await accounts.get(tx, post.account_id)
+    owed = await inboxes.for_boost(tx, levels, member, author)
+    activity = _announce(passed, member, post, author)
+    await promise(
+        tx, here, member, activity, owed, post_id=passed.id, listed=passed.visibility in ("public", "unlisted")
+    )
+    return passed
+
+
+def _no_wider(visibility: Visibility, post: Post) -> Visibility:
+    if post.visibility == "followers":
+        return "followers"
+    return visibility if visibility in ("public", "unlisted", "followers") else "public"
+
+
+async def receive_boost(
+    tx: Transaction, here: Here, account: Account, post: Post, *, uri: str, visibility: Visibility, at: int | None
+) -> bool:
+    """A peer's actor passes a post on; False if it had. The caller made sure that the post is open to all."""
+    passed = _boost(here, account, post, here.ids.new(), uri, visibility, at)
+    return await boosted(tx, here, account, post, passed)
+
+
+async def boosted(tx: Transaction, here: Here, account: Account, post: Post, passed: Post) -> bool:
+    """A boost takes effect here, whoever's it is; False if it had."""
+    if not await posts.insert(tx, Composed(post=passed)):
+        return False
+    await posts.recount_boosts(tx, post.id)
+    if post.local:
+        await notify(tx, here, to=post.account_id, kind="reblog", from_id=account.id, post_id=post.id)
+    homes = await home_readers(tx, passed, account)
+    await timelines.add_to_homes(tx, passed.id, homes | ({account.id} if account.local else set()))
+    return True
+
+
+async def unboost(tx: Transaction, here: Here, levels: PeerLevels, member: Account, post: Post) -> None:
+    """A member takes a boost back."""
+    passed = await posts.find_boost(tx, post.id, member.id)
+    if passed is None:
+        return
+    author = await accounts.get(tx, post.account_id)
+    owed = await inboxes.for_boost(tx, levels, member, author)
+    undone = _announce(passed, member, post, author)
+    await outbox.unlist(tx, passed.id)
+    await unboosted(tx, here, member, post, passed)
+    await promise(tx, here, member, _undo(here, member, undone, [AS_PUBLIC]), owed)
+
+
+async def unboosted(tx: Transaction, here: Here, account: Account, post: Post, passed: Post) -> None:
+    """A boost is gone."""
+    await posts.delete(tx, passed, actor_uri=account.uri, at=here.now())
+    await notifications.withdraw(tx, account_id=post.account_id, kind="reblog", from_id=account.id, post_id=post.id)
+
+
+def _boost(
+    here: Here,
+    account: Account,
+    post: Post,
+    id_: int,
+    uri: str,
+    visibility: Visibility,
+    at: int | None = None,
+) -> Post:
+    now = here.now()
+    return Post(
+        id=id_,
+        uri=uri,
+        local=account.local,
+        account_id=account.id,
+        kind="Announce",
+        url=uri,
+        visibility=visibility,
+        boost_of_id=post.id,
+        conversation_id=id_,
+        published_at=min(at or now, now),
+        stored_at=now,
+    )
+
+
+def _announce(passed: Post, member: Account, post: Post, author: Account) -> render.Rendered:
+    to, cc = [AS_PUBLIC], [member.followers_uri, author.uri]
+    if passed.visibility != "public":
+        to, cc = [member.followers_uri], [author.uri]
+    if passed.visibility == "unlisted":
+        cc.append(AS_PUBLIC)
+    return render.activity(
+        "Announce",
+        id_=passed.uri,
+        actor_uri=member.uri,
+        object_=post.uri,
+        to=to,
+        cc=cc,
+        published=iso(passed.published_at),
+    )
+
+
+# ── votes, bookmarks, pins ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def vote(tx: Transaction, here: Here, member: Account, post: Post, choices: Sequence[int]) -> None:
+    """A member answers a poll, once. Raises Invalid."""
+    poll = (await posts.polls(tx, [post.id])).get(post.id)
+    if poll is None:
+        raise Invalid("this post asks nothing")
+    if poll.is_closed(here.now()):
+        raise Invalid("the poll is closed", {"choices": "closed"})
+    chosen = sorted(set(choices))
+    if not chosen or not all(0 <= choice < len(poll.options) for choice in chosen):
+        raise Invalid("no such answer", {"choices": "not an answer of this poll"})
+    if len(chosen) > 1 and not poll.multiple:
+        raise Invalid("one answer only", {"choices": "one only"})
+    if (await posts.own_votes(tx, member.id, [post.id])).get(post.id):
+        raise Invalid("you have answered", {"choices": "already given"})
+    author = await accounts.get(tx, post.account_id)
+    for choice in chosen:
+        id_ = here.ids.new()
+        uri = here.uris.post(member.username, id_)
+        await posts.vote(tx, post_id=post.id, account_id=member.id, position=choice, uri=uri, at=here.now())
+        if not author.local:
+            await _send_vote(tx, here, member, author, post, uri, poll.options[choice].title)
+    if post.local:
+        await posts.tally(tx, post.id)
+
+
+async def _send_vote(
+    tx: Transaction, here: Here, member: Account, author: Account, post: Post, uri: str, title: str
+) -> None:
+    note = {
+        "id": uri,
+        "type": "Note",
+        "name": title,
+        "attributedTo": member.uri,
+        "inReplyTo": post.uri,
+        "to": [author.uri],
+    }
+    activity = render.activity("Create", id_=f"{uri}/activity", actor_uri=member.uri, object_=note, to=[author.uri])
+    await promise(tx, here, member, activity, [inbox_of(author)])
+
+
+async def keep(tx: Transaction, here: Here, member: Account, post: Post) -> None:
+    """A member bookmarks a post; nobody is told."""
+    await reactions.keep(tx, id_=here.ids.new(), account_id=member.id, post_id=post.id)
+
+
+async def pin(tx: Transaction, here: Here, member: Account, post: Post) -> None:
+    """A member shows an own, open post on top of their profile. Raises Invalid."""
+    if post.account_id != member.id or post.is_boost or not post.is_open:
+        raise Invalid("only one's own public posts can be pinned")
+    await reactions.pin(tx, member.id, post.id, here.now())
+    await _tell_pin(tx, here, member, post, "Add")
+
+
+async def unpin(tx: Transaction, here: Here, member: Account, post: Post) -> None:
+    """A member takes a pin off."""
+    await reactions.unpin(tx, member.id, post.id)
+    await _tell_pin(tx, here, member, post, "Remove")
+
+
+async def _tell_pin(tx: Transaction, here: Here, member: Account, post: Post, kind: str) -> None:
+    activity = render.activity(
+        kind,
+        id_=here.uris.activity(member.uri, here.ids.new()),
+        actor_uri=member.uri,
+        object_=post.uri,
+        to=[AS_PUBLIC],
+        target=f"{member.uri}/featured",
+    )
+    await promise(tx, here, member, activity, await outbox.follower_inboxes(tx, member.id))
+
+
+def _undo(here: Here, member: Account, undone: render.Rendered, to: Sequence[str]) -> render.Rendered:
+    return render.activity(
+        "Undo",
+        id_=here.uris.activity(member.uri, here.ids.new()),
+        actor_uri=member.uri,
+        object_=undone,
+        to=to,
+    )
