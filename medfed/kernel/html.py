@@ -5,18 +5,18 @@ open multiplies in it, so a linear pass first rebuilds the document flat and wel
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
 
 from medfed.kernel import limits
-from medfed.kernel.text import Found, find
+from medfed.kernel.text import Found, find, fold_hashtag
 
 _VOID: Final = frozenset({"br", "hr"})
 _TAGS: Final = frozenset({
@@ -100,25 +100,19 @@ def plain(html: str) -> str:
     return re.sub("\n{3,}", "\n\n", text).strip()
 
 
-class Linker(Protocol):
-    """Knows where mentions and hashtags lead."""
-
-    def mention(self, username: str, domain: str) -> tuple[str, str] | None:
-        """(URL of the profile, name to show after the @), or None when there is nobody of that name."""
-        ...
-
-    def hashtag(self, name: str) -> str:
-        """The URL of a hashtag's page; `name` is as typed."""
-        ...
+Mention: TypeAlias = Callable[[str, str], tuple[str, str] | None]
+"""From user name and domain to (URL of the profile, name to show after the @), or None when there is nobody."""
+Hashtag: TypeAlias = Callable[[str], str]
+"""From a folded hashtag to the URL of its page."""
 
 
-def from_text(text: str, linker: Linker) -> str:
+def from_text(text: str, *, mention: Mention, hashtag: Hashtag) -> str:
     """What a member typed as HTML: paragraphs, line breaks, and links as Mastodon writes them."""
     text = _NEVER.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     parts: list[str] = []
     at = 0
     for found in find(text):
-        parts += [escape(text[at : found.start]), _link(found, text[found.start : found.end], linker)]
+        parts += [escape(text[at : found.start]), _link(found, text[found.start : found.end], mention, hashtag)]
         at = found.end
     parts.append(escape(text[at:]))
     return clean(_in_paragraphs("".join(parts)))
@@ -264,15 +258,15 @@ def _in_paragraphs(html: str) -> str:
 _SHOWN: Final = 30
 
 
-def _link(found: Found, typed: str, linker: Linker) -> str:
+def _link(found: Found, typed: str, mention: Mention, hashtag: Hashtag) -> str:
     match found.kind:
         case "url":
             return _url_link(found.text)
         case "hashtag":
-            href = escape(linker.hashtag(found.text))
+            href = escape(hashtag(fold_hashtag(found.text)))
             return f'<a href="{href}" class="mention hashtag">#<span>{escape(found.text)}</span></a>'
         case "mention":
-            target = linker.mention(found.username, found.domain)
+            target = mention(found.username, found.domain)
             if target is None:
                 return escape(typed)
             return (

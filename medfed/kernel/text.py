@@ -56,9 +56,8 @@ def mentions(text: str) -> list[tuple[str, str]]:
 
 
 def hashtags(text: str) -> list[str]:
-    """Hashtags as typed, without the sign, each once."""
-    names = (found.text for found in find(text) if found.kind == "hashtag")
-    return list({fold_hashtag(name): name for name in names}.values())
+    """Hashtags, folded, each once."""
+    return list(dict.fromkeys(fold_hashtag(found.text) for found in find(text) if found.kind == "hashtag"))
 
 
 def fold_hashtag(name: str) -> str:
@@ -76,7 +75,7 @@ def fold_hashtag(name: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept).translate(_PLAIN_LETTERS))
 
 
-def count_characters(text: str) -> int:
+def length(text: str) -> int:
     """The length of a post as clients count it: graphemes, a URL as 23, a mention without its domain."""
     total, at = 0, 0
     for found in find(text):
