@@ -182,7 +182,7 @@ def _mention_tags(mentions: Sequence[Mention]) -> list[Rendered]:
 
 
 def _hashtags(uris: Uris, tags: Sequence[str]) -> list[Rendered]:
-    return [{"type": "Hashtag", "href": f"{uris.base}/tags/{tag}", "name": f"#{tag}"} for tag in tags]
+    return [{"type": "Hashtag", "href": uris.tag(tag), "name": f"#{tag}"} for tag in tags]
 
 
 def _attachment(uris: Uris, item: Attachment) -> Rendered:

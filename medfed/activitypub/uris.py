@@ -78,6 +78,10 @@ class Uris:
         """A status list of this issuer."""
         return f"{self.base}/credentials/status/{number}"
 
+    def tag(self, folded: str) -> str:
+        """The page of a hashtag."""
+        return f"{self.base}/tags/{quote(folded)}"
+
     def media(self, key: str) -> str:
         """A stored file."""
         return f"{self.base}/media/{key}"

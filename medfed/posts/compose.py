@@ -9,6 +9,7 @@ from medfed.domain.posts import Attachment, Composed, Draft, Mention, Post, Requ
 from medfed.kernel import limits, text
 from medfed.kernel.errors import Forbidden, Invalid
 from medfed.kernel.html import from_text
+from medfed.kernel.text import fold_hashtag
 
 
 def check(draft: Draft) -> Draft:
@@ -74,7 +75,7 @@ def compose(
         in_reply_to_id=parent.id if parent else None,
         in_reply_to_account_id=parent.account_id if parent else None,
         conversation_id=parent.conversation_id if parent else id_,
-        tags=tuple(text.hashtags(draft.text)),
+        tags=tuple(fold_hashtag(name) for name in text.hashtags(draft.text)),
         published_at=now,
         stored_at=now,
     )
@@ -100,7 +101,7 @@ def recompose(here: Here, post: Post, draft: Draft, *, named: Mapping[Handle, Ac
         spoiler=draft.spoiler.strip(),
         sensitive=draft.sensitive or bool(draft.spoiler.strip()),
         language=draft.language or post.language,
-        tags=tuple(text.hashtags(draft.text)),
+        tags=tuple(fold_hashtag(name) for name in text.hashtags(draft.text)),
         edited_at=here.now(),
     )
 
@@ -120,8 +121,8 @@ def html_of(here: Here, typed: str, named: Mapping[Handle, Account]) -> str:
         account = named.get(Handle(username=username, domain=domain))
         return None if account is None else (account.url, account.username)
 
-    def hashtag(tag: str) -> str:
-        return f"{here.uris.base}/tags/{tag}"
+    def hashtag(name: str) -> str:
+        return here.uris.tag(fold_hashtag(name))
 
     return from_text(typed, mention=mention, hashtag=hashtag)
 

@@ -277,7 +277,8 @@ def _case(here: Here, post: Post, document: Document, accepted_id: int | None) -
 
 
 def _markdown(document: Document, name: str) -> str:
-    return neutralise(text_of(document, name, limits.CASE_FIELD), limits.CASE_FIELD, lines=True)
+    lines = text_of(document, name, limits.CASE_FIELD).splitlines()
+    return "\n".join(neutralise(line, limits.CASE_FIELD) for line in lines)
 
 
 def _one_of(value: str, known: Sequence[str]) -> str:

@@ -27,13 +27,7 @@ _BOOST_BY = sql(f"SELECT {COLUMNS} FROM post p WHERE p.boost_of_id = :post_id AN
 _CONVERSATION = sql(
     f"SELECT {COLUMNS} FROM post p WHERE p.conversation_id = :id AND p.boost_of_id IS NULL ORDER BY p.id LIMIT :limit"
 )
-_REPLIES = sql(
-    f"""
-    SELECT {COLUMNS} FROM post p
-    WHERE p.in_reply_to_id = :id AND p.visibility IN ('public', 'unlisted') AND p.id > :after
-    ORDER BY p.id LIMIT :limit
-    """
-)
+_REPLIES = sql(f"SELECT {COLUMNS} FROM post p WHERE p.in_reply_to_id = :id ORDER BY p.id LIMIT :limit")
 _INSERT = sql(
     """
     INSERT INTO post (
@@ -255,9 +249,9 @@ async def conversation(view: View, conversation_id: int, *, limit: int = 2_000) 
     return [row_to_post(row) for row in await view.all(_CONVERSATION, id=conversation_id, limit=limit)]
 
 
-async def open_replies(view: View, id_: int, *, after: int = 0, limit: int = 50) -> list[Post]:
-    """Public and unlisted replies to a post, oldest first."""
-    return [row_to_post(row) for row in await view.all(_REPLIES, id=id_, after=after, limit=limit)]
+async def replies(view: View, id_: int, *, limit: int = 500) -> list[Post]:
+    """Direct answers to a post, oldest first, whoever may read them."""
+    return [row_to_post(row) for row in await view.all(_REPLIES, id=id_, limit=limit)]
 
 
 async def insert(tx: Transaction, composed: Composed) -> bool:

@@ -1,0 +1,106 @@
+"""Whose key signed a request: finds keys of peers' actors, verifies with them, and notices that they were rotated."""
+
+from typing import Final
+
+from medfed.accounts.lookup import Lookup
+from medfed.accounts.peers import PeerLevels
+from medfed.activitypub import claims, keys, signatures
+from medfed.activitypub.claims import SignatureClaim, SignedRequest
+from medfed.activitypub.here import Here
+from medfed.activitypub.uris import authority_of
+from medfed.domain.accounts import Account, AccountKey
+from medfed.kernel import limits
+from medfed.kernel.errors import (
+    BadSignature,
+    Malformed,
+    NotFound,
+    OriginMismatch,
+    PolicyRefusal,
+    RemoteFailure,
+    Unreachable,
+)
+from medfed.storage import accounts
+from medfed.storage.database import Store
+
+_MEMORY: Final = 4_096
+
+
+class Identifier:
+    """Identifies peers' actors by their signatures. Holds parsed public keys; what they belong to is stored."""
+
+    def __init__(self, *, store: Store, lookup: Lookup, levels: PeerLevels, here: Here) -> None:
+        self._store = store
+        self._lookup = lookup
+        self._levels = levels
+        self._here = here
+        self._parsed: dict[str, keys.PublicKey] = {}
+
+    async def signer_of(self, request: SignedRequest) -> Account:
+        """Who signed a GET. Raises BadSignature, PolicyRefusal (a blocked host), Unreachable."""
+        claim = signatures.read_claim(request, self._here.now())
+        self.refuse_host(claim.key_id)
+        found = await self.find(claim.key_id)
+        if found is None:
+            await self.fetch(claim.key_id.partition("#")[0])
+            found = await self.find(claim.key_id)
+        if found is None:
+            raise BadSignature("the key is not one that its actor lists")
+        return await self.verified(claim, found)
+
+    def refuse_host(self, key_id: str) -> str:
+        """The host of a key id, host[:port]. Raises BadSignature for no URL of a peer (C09), PolicyRefusal."""
+        host = authority_of(key_id)
+        if not host or self._here.uris.is_ours(key_id):
+            raise BadSignature("the key id is not a URL of a peer")
+        if self._levels.is_blocked(host):
+            raise PolicyRefusal("this instance does not federate with that host")
+        return host
+
+    async def find(self, key_id: str) -> tuple[AccountKey, Account] | None:
+        """A key that is stored, and whose it is."""
+        async with self._store.view() as view:
+            return await accounts.find_key_with_owner(view, key_id)
+
+    async def verified(self, claim: SignatureClaim, found: tuple[AccountKey, Account]) -> Account:
+        """The owner, if the signature verifies: with the stored key, or with a fresh one, for the peer may have
+        rotated it (C13). Raises BadSignature, Unreachable.
+        """
+        key, actor = found
+        try:
+            self.verify(claim, key)
+        except BadSignature:
+            key, actor = await self._refreshed(claim.key_id, actor)
+            self.verify(claim, key)
+        return actor
+
+    def verify(self, claim: SignatureClaim, key: AccountKey) -> None:
+        """Raises BadSignature unless the key made the signature."""
+        claims.verify(claim, self.public(key))
+
+    def public(self, key: AccountKey) -> keys.PublicKey:
+        """A stored key, parsed once."""
+        parsed = self._parsed.get(key.public)
+        if parsed is None:
+            parsed = keys.parse_public_pem(key.public) if key.kind == "rsa" else keys.parse_multikey(key.public)
+            if len(self._parsed) >= _MEMORY:
+                self._parsed.clear()
+            self._parsed[key.public] = parsed
+        return parsed
+
+    async def fetch(self, uri: str) -> Account:
+        """Fetch an actor with its keys. Raises BadSignature when it cannot be had, Unreachable when later perhaps."""
+        try:
+            return await self._lookup.refresh(uri, timeout=limits.KEY_FETCH_TIMEOUT)
+        except Unreachable:
+            raise
+        except (RemoteFailure, Malformed, OriginMismatch, NotFound) as error:
+            raise BadSignature("the actor's keys could not be fetched") from error
+
+    async def _refreshed(self, key_id: str, actor: Account) -> tuple[AccountKey, Account]:
+        if not self._lookup.may_refresh_key(key_id):
+            raise BadSignature("the signature does not verify")
+        await self.fetch(actor.uri)
+        found = await self.find(key_id)
+        if found is None or found[1].uri != actor.uri:
+            raise BadSignature("the actor no longer lists this key")
+        return found

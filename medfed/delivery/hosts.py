@@ -1,0 +1,51 @@
+"""When a host is tried again, and what its answers mean. Pure."""
+
+import random
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from medfed.kernel.clock import HOUR, MINUTE, Millis
+from medfed.kernel.errors import Blocked, MedfedError, RemoteGone, RemoteRefused, Unreachable
+
+STEPS: Final = (0, 1 * MINUTE, 5 * MINUTE, 15 * MINUTE, 1 * HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR)
+THEN_EVERY: Final = 12 * HOUR
+JITTER: Final = 0.2
+REMEMBER_SCHEME: Final = 7 * 24 * HOUR
+
+Verdict: TypeAlias = Literal["done", "later", "gone", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of an attempt. `retry_after` is in seconds, as the peer asked."""
+
+    verdict: Verdict
+    error: str = ""
+    retry_after: int | None = None
+
+
+def outcome_of(error: MedfedError) -> Outcome:
+    """What a failed attempt means (J04)."""
+    text = f"{type(error).__name__}: {error}"
+    match error:
+        case Unreachable():
+            return Outcome(verdict="later", error=text, retry_after=error.retry_after)
+        case RemoteGone():
+            return Outcome(verdict="gone", error=text)
+        case RemoteRefused() | Blocked():
+            return Outcome(verdict="refused", error=text)
+        case _:
+            return Outcome(verdict="later", error=text)
+
+
+def retry_at(now: Millis, failures: int, *, retry_after: int | None, chance: float) -> Millis:
+    """When a lane that has now failed `failures` times in a row is tried again. `chance` is in [0, 1)."""
+    wait = STEPS[failures] if failures < len(STEPS) else THEN_EVERY
+    spread = wait * (1 - JITTER + 2 * JITTER * chance)
+    asked = (retry_after or 0) * 1000
+    return now + max(round(spread), asked)
+
+
+def chance() -> float:
+    """A number in [0, 1) for jitter."""
+    return random.random()  # noqa: S311 — spreads load, guards nothing

@@ -1,0 +1,91 @@
+"""Outbox, followers, following, featured and replies of local actors."""
+
+from typing import Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from medfed.activitypub import contexts, render
+from medfed.discovery.asking import may_fetch, require_asker
+from medfed.discovery.documents import local_account
+from medfed.edge import activity_json, instance_of
+from medfed.kernel.errors import NotFound
+from medfed.kernel.paging import LARGEST, Page
+from medfed.posts.publish import whole_of
+from medfed.storage import outbox, posts, timelines
+
+PAGE: Final = 20
+
+
+async def outbox_of(request: Request) -> Response:
+    """GET /users/NAME/outbox: what is for everybody, nothing else (M03)."""
+    instance = instance_of(request)
+    await require_asker(request)
+    before = _number(request, "before")
+    async with instance.store.view() as view:
+        account = await local_account(view, request)
+        total = await outbox.count_listed(view, account.id)
+        first = f"{account.outbox}?before={LARGEST}"
+        if before is None:
+            return activity_json(render.collection(account.outbox, total=total, first=first))
+        rows = await outbox.listed(view, account.id, Page(limit=PAGE, max_id=before))
+    items = [orjson.loads(body) for _, body in rows]
+    following = f"{account.outbox}?before={rows[-1][0]}" if len(rows) == PAGE else ""
+    url = f"{account.outbox}?before={before}"
+    return activity_json(render.page(url, part_of=account.outbox, items=items, next_=following))
+
+
+async def followers(request: Request) -> Response:
+    """GET /users/NAME/followers: how many, not who (N27)."""
+    await require_asker(request)
+    async with instance_of(request).store.view() as view:
+        account = await local_account(view, request)
+    return activity_json(render.collection(account.followers_uri, total=account.followers_count))
+
+
+async def following(request: Request) -> Response:
+    """GET /users/NAME/following: how many, not who (N27)."""
+    await require_asker(request)
+    async with instance_of(request).store.view() as view:
+        account = await local_account(view, request)
+    return activity_json(render.collection(account.following_uri, total=account.following_count))
+
+
+async def featured(request: Request) -> Response:
+    """GET /users/NAME/featured: pinned posts, whole, newest pin first."""
+    instance = instance_of(request)
+    await require_asker(request)
+    async with instance.store.view() as view:
+        account = await local_account(view, request)
+        pinned = [post for post in await timelines.pinned(view, account.id) if post.is_open]
+        items = [render.post(instance.here.uris, await whole_of(view, post, account)) for post in pinned]
+    document = render.collection(f"{account.uri}/featured", total=len(items), items=items)
+    return activity_json(document | {"@context": list(contexts.POST)})
+
+
+async def replies(request: Request) -> Response:
+    """GET /users/NAME/posts/ID/replies: ids of the answers that the asker may read (M06)."""
+    instance = instance_of(request)
+    who = await require_asker(request)
+    uri = f"{instance.here.uris.actor(request.path_params['username'])}/posts/{request.path_params['id']}"
+    async with instance.store.view() as view:
+        post = await posts.find_by_uri(view, uri)
+        if post is None or post.is_boost or not await may_fetch(view, instance, who, post):
+            raise NotFound("there is no such post")
+        answers = await posts.replies(view, post.id)
+        shown = [answer.uri for answer in answers if await may_fetch(view, instance, who, answer)]
+    collection = instance.here.uris.replies(post.uri)
+    return activity_json(
+        render.collection(collection, total=len(shown), items=shown, ordered=False), public=post.is_open
+    )
+
+
+async def audience(_request: Request) -> Response:
+    """GET of an audience collection: who is in it is nobody's business."""
+    raise NotFound("an audience is not enumerable")
+
+
+def _number(request: Request, name: str) -> int | None:
+    value = request.query_params.get(name, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 19 else None

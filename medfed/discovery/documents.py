@@ -1,0 +1,87 @@
+"""Actors, posts and activities of this instance, for peers."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from medfed.activitypub import contexts, render
+from medfed.discovery.asking import asker, may_fetch, require_asker
+from medfed.domain.accounts import Account
+from medfed.edge import activity_json, instance_of
+from medfed.kernel.errors import Gone, NotFound
+from medfed.posts.publish import whole_of
+from medfed.storage import accounts, outbox, posts
+from medfed.storage.database import View
+
+_PUBLIC_WITHOUT_SIGNATURE = (
+    "@context", "id", "type", "preferredUsername", "url", "inbox", "outbox", "followers", "following", "endpoints",
+    "publicKey", "assertionMethod", "manuallyApprovesFollowers",
+)  # fmt: skip
+"""What of an actor is given to whoever does not say who they are: enough to verify, to deliver, and to ask."""
+
+
+async def actor(request: Request) -> Response:
+    """GET /users/NAME: whole for those who sign, keys and endpoints for everybody."""
+    instance = instance_of(request)
+    who = await asker(request)
+    async with instance.store.view() as view:
+        account = await local_account(view, request)
+        keys = await accounts.keys(view, account.id)
+    document = render.actor(instance.here.uris, account, keys)
+    if who is None:
+        document = {name: document[name] for name in _PUBLIC_WITHOUT_SIGNATURE if name in document}
+    return activity_json(document)
+
+
+async def instance_actor(request: Request) -> Response:
+    """GET /actor: whole for everybody, so that a peer can verify what we sign to fetch its keys (B16)."""
+    instance = instance_of(request)
+    account = await instance.actor()
+    async with instance.store.view() as view:
+        keys = await accounts.keys(view, account.id)
+    return activity_json(render.actor(instance.here.uris, account, keys))
+
+
+async def post(request: Request) -> Response:
+    """GET /users/NAME/posts/ID, for those who sign and may read it; otherwise there is nothing here (M12)."""
+    instance = instance_of(request)
+    who = await require_asker(request)
+    uri = f"{instance.here.uris.actor(request.path_params['username'])}/posts/{request.path_params['id']}"
+    async with instance.store.view() as view:
+        found = await posts.find_by_uri(view, uri)
+        if found is None:
+            return await _buried(view, uri)
+        if found.is_boost or not await may_fetch(view, instance, who, found):
+            raise NotFound("there is no such post")
+        author = await accounts.get(view, found.account_id)
+        whole = await whole_of(view, found, author)
+    document = render.with_context(render.post(instance.here.uris, whole), contexts.POST)
+    return activity_json(document, public=found.is_open)
+
+
+async def _buried(view: View, uri: str) -> Response:
+    buried = await posts.tombstone(view, uri)
+    if buried is None:
+        raise NotFound("there is no such post")
+    return activity_json(render.tombstone(uri, buried[1]), 410)
+
+
+async def activity(request: Request) -> Response:
+    """GET of a public activity of ours by its id."""
+    instance = instance_of(request)
+    await require_asker(request)
+    async with instance.store.view() as view:
+        body = await outbox.find_listed(view, f"{instance.here.uris.base}{request.scope['path']}")
+    if body is None:
+        raise NotFound("there is no such activity")
+    return Response(body, media_type="application/activity+json")
+
+
+async def local_account(view: View, request: Request) -> Account:
+    """The local account that the path names. Raises NotFound, Gone."""
+    instance = instance_of(request)
+    account = await accounts.find_by_handle(view, request.path_params["username"], instance.here.domain)
+    if account is None or not account.local or account.kind == "Application":
+        raise NotFound("there is no such account")
+    if not account.active:
+        raise Gone("this account is closed")
+    return account

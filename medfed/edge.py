@@ -1,0 +1,275 @@
+"""What all HTTP edges share: routing by a table, reading bodies within limits, errors, headers, who is asking."""
+
+import ipaddress
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from medfed.activitypub.claims import SignedRequest
+from medfed.activitypub.uris import Uris
+from medfed.instance import Instance
+from medfed.kernel.errors import Malformed, TooLarge, Unsupported
+from medfed.kernel.observe import request_id
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+ACTIVITY_TYPE: Final = "application/activity+json; charset=utf-8"
+
+
+class Json(Response):
+    """A JSON answer."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Compact UTF-8."""
+        return orjson.dumps(content)
+
+
+def activity_json(document: Mapping[str, object], status: int = 200, *, public: bool = True) -> Response:
+    """An ActivityPub document. What is not public must not be kept by caches between us and the peer (M10)."""
+    headers = {
+        "vary": "Accept, Signature, Signature-Input",
+        "cache-control": "max-age=180, public" if public else "private, no-store",
+    }
+    return Response(orjson.dumps(document), status_code=status, media_type=ACTIVITY_TYPE, headers=headers)
+
+
+# ── routing ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One line of a route table: method and path to endpoint. `{name}` matches one segment of a path."""
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    info: object = None
+
+
+@dataclass(slots=True)
+class _Node:
+    literal: dict[str, "_Node"] = field(default_factory=dict)
+    patterns: list[tuple[re.Pattern[str], "_Node"]] = field(default_factory=list)
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class Router:
+    """Finds an endpoint by walking a tree of path segments: the last of 300 routes costs what the first does."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = _Node()
+        for route in routes:
+            self._add(route)
+
+    def _add(self, route: Route) -> None:
+        node = self._root
+        for segment in route.path.strip("/").split("/"):
+            node = _child(node, segment)
+        if route.method in node.routes:
+            raise ValueError(f"two routes for {route.method} {route.path}")
+        node.routes[route.method] = route
+
+    def find(self, method: str, path: str) -> tuple[Route | None, dict[str, str], Sequence[str]]:
+        """(the route, its path parameters, the methods that the path has)."""
+        segments = path.strip("/").split("/")
+        found = _walk(self._root, segments, 0, {})
+        if found is None:
+            return None, {}, ()
+        node, parameters = found
+        route = node.routes.get(method) or (node.routes.get("GET") if method == "HEAD" else None)
+        return route, parameters, tuple(node.routes)
+
+
+def _child(node: _Node, segment: str) -> _Node:
+    if "{" not in segment:
+        return node.literal.setdefault(segment, _Node())
+    pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(segment)))
+    for known, child in node.patterns:
+        if known.pattern == pattern.pattern:
+            return child
+    node.patterns.append((pattern, _Node()))
+    return node.patterns[-1][1]
+
+
+def _walk(
+    node: _Node, segments: Sequence[str], at: int, parameters: dict[str, str]
+) -> tuple[_Node, dict[str, str]] | None:
+    if at == len(segments):
+        return (node, parameters) if node.routes else None
+    segment = segments[at]
+    literal = node.literal.get(segment)
+    if literal is not None:
+        found = _walk(literal, segments, at + 1, parameters)
+        if found is not None:
+            return found
+    for pattern, child in node.patterns:
+        match = pattern.fullmatch(segment)
+        if match is not None:
+            found = _walk(child, segments, at + 1, parameters | match.groupdict())
+            if found is not None:
+                return found
+    return None
+
+
+# ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def instance_of(request: Request) -> Instance:
+    """The instance that answers this request."""
+    instance: Instance = request.scope["medfed.instance"]
+    return instance
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, counted while it arrives. Raises TooLarge, Unsupported (a coded body), Malformed."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Unsupported("a coded request body is not understood")
+    announced = request.headers.get("content-length")
+    if announced is not None and (not announced.isdigit() or int(announced) > limit):
+        raise TooLarge(f"at most {limit} bytes")
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"at most {limit} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def read_json(body: bytes) -> Any:
+    """A client's JSON body. Raises Malformed."""
+    try:
+        return orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"the body is not JSON: {error}") from None
+
+
+def as_signed(request: Request, uris: Uris, body: bytes = b"") -> SignedRequest:
+    """The request as its signature sees it: raw target, our own authority, every header in order."""
+    scope = request.scope
+    query = scope.get("query_string", b"")
+    raw = scope.get("raw_path") or scope["path"].encode()
+    target = raw.split(b"?", 1)[0].decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
+    return SignedRequest(
+        method=request.method,
+        target=target,
+        scheme=uris.base.partition(":")[0],
+        authority=uris.authority,
+        headers=tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]),
+        body=body,
+    )
+
+
+def wants_activity(request: Request) -> bool:
+    """Whether the caller asks for ActivityPub rather than a page."""
+    accept = request.headers.get("accept", "")
+    first_html = accept.find("text/html")
+    first_activity = min(
+        (at for kind in ("application/activity+json", "application/ld+json") if (at := accept.find(kind)) >= 0),
+        default=-1,
+    )
+    return first_activity >= 0 and (first_html < 0 or first_activity < first_html)
+
+
+def client_address(scope: Scope, trusted: Sequence[str]) -> str:
+    """Who connects, by address; forwarding headers count only from trusted proxies (H13)."""
+    client = scope.get("client")
+    address = client[0] if client else ""
+    networks = [ipaddress.ip_network(network, strict=False) for network in trusted]
+    for hop in reversed(Headers(scope=scope).get("x-forwarded-for", "").split(",")):
+        if not _within(address, networks):
+            break
+        if _parsed(hop.strip()) is None:
+            break
+        address = hop.strip()
+    return address
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None
+
+
+def _within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+# ── around every request ─────────────────────────────────────────────────────────────────────────────────────
+
+SECURITY_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+class Manners:
+    """Outermost: a request id, security headers, and CORS for what clients on other origins may call."""
+
+    def __init__(self, app: ASGIApp, instance: Instance) -> None:
+        self._app = app
+        self._instance = instance
+        self._secure = instance.here.uris.base.startswith("https:")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["medfed.instance"] = self._instance
+        token = request_id.set(secrets.token_hex(6))
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("x-request-id", request_id.get() or "")
+                if self._secure:
+                    headers.setdefault("strict-transport-security", "max-age=31536000; includeSubDomains")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            request_id.reset(token)
+
+
+CORS_PATHS: Final = (
+    "/api/",
+    "/oauth/token",
+    "/oauth/revoke",
+    "/oauth/userinfo",
+    "/.well-known/",
+    "/nodeinfo/",
+    "/media/",
+)
+CORS_HEADERS: Final = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Accept",
+    "access-control-expose-headers": "Link, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset",
+    "access-control-max-age": "86400",
+}
+
+
+def allows_other_origins(path: str) -> bool:
+    """Whether scripts of other origins may call a path: never one that reads cookies (F22)."""
+    return path.startswith(CORS_PATHS)

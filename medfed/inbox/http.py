@@ -1,0 +1,99 @@
+"""POST to an inbox: read, authenticate, admit, record, and only then 202."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from medfed.edge import Route, as_signed, instance_of, read_body
+from medfed.inbox.admit import admit
+from medfed.inbox.authenticate import Gatekeeper, NothingToDo
+from medfed.instance import Instance
+from medfed.kernel import limits
+from medfed.kernel.errors import NotFound, Unsupported
+from medfed.storage import accounts, inbox_log, peers
+from medfed.storage.database import Transaction
+from medfed.storage.inbox_log import Arrival
+
+WAKE: Final = "inbox"
+"""The channel that wakes whoever applies arrivals."""
+
+_TYPES: Final = ("application/activity+json", "application/ld+json", "application/json")
+_HEARD_AGAIN_AFTER: Final = 60_000
+
+
+class Inbox:
+    """The door of one instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._gatekeeper = Gatekeeper(
+            identifier=instance.identifier, lookup=instance.lookup, levels=instance.levels, here=instance.here
+        )
+        self._heard: dict[str, int] = {}
+
+    async def shared(self, request: Request) -> Response:
+        """POST /inbox."""
+        return await self._take(request)
+
+    async def personal(self, request: Request) -> Response:
+        """POST /users/NAME/inbox."""
+        username = request.path_params["username"]
+        async with instance_of(request).store.view() as view:
+            account = await accounts.find_by_handle(view, username, self._instance.here.domain)
+        if account is None or not account.local:
+            raise NotFound("there is no such inbox")
+        return await self._take(request)
+
+    async def instance_actor(self, request: Request) -> Response:
+        """POST /actor/inbox."""
+        return await self._take(request)
+
+    async def _take(self, request: Request) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in _TYPES:
+            raise Unsupported("an inbox takes application/activity+json")
+        body = await read_body(request, limits.INBOX_BODY)
+        try:
+            authenticated = await self._gatekeeper.authenticate(as_signed(request, self._instance.here.uris, body))
+        except NothingToDo:
+            return Response(status_code=202)
+        admitted = admit(self._instance.levels, authenticated)
+        here = self._instance.here
+        arrival = Arrival(
+            id=here.ids.new(),
+            uri=admitted.activity.id,
+            actor_uri=admitted.actor.uri,
+            kind=admitted.activity.kind[:100],
+            body=body,
+            received_at=here.now(),
+        )
+        host = admitted.actor.host
+
+        async def record(tx: Transaction) -> bool:
+            if self._is_news(host, arrival.received_at):
+                await peers.heard_from(tx, host, arrival.received_at)
+            return await inbox_log.record(tx, arrival)
+
+        if await self._instance.store.arrive("record arrival", record):
+            self._instance.store.wake(WAKE)
+        return Response(status_code=202)
+
+    def _is_news(self, host: str, now: int) -> bool:
+        """Whether it is a minute since we last wrote down that a host lives."""
+        if now - self._heard.get(host, 0) < _HEARD_AGAIN_AFTER:
+            return False
+        if len(self._heard) > 10_000:
+            self._heard.clear()
+        self._heard[host] = now
+        return True
+
+
+def routes(instance: Instance) -> list[Route]:
+    """Where peers may post."""
+    inbox = Inbox(instance)
+    return [
+        Route(method="POST", path="/inbox", endpoint=inbox.shared),
+        Route(method="POST", path="/users/{username}/inbox", endpoint=inbox.personal),
+        Route(method="POST", path="/actor/inbox", endpoint=inbox.instance_actor),
+    ]

@@ -1,0 +1,155 @@
+"""The capabilities that one server runs on, in one frozen bundle; and how it is opened."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from medfed.accounts.identify import Identifier
+from medfed.accounts.keyring import KeyRing
+from medfed.accounts.lookup import Lookup
+from medfed.accounts.peers import PeerLevels
+from medfed.accounts.sign import signer
+from medfed.activitypub.here import Here
+from medfed.activitypub.uris import Uris
+from medfed.domain.accounts import Account
+from medfed.kernel.clock import Clock, SystemClock
+from medfed.kernel.errors import Misconfigured
+from medfed.kernel.ids import Ids
+from medfed.kernel.secrets import Vault
+from medfed.media.blobs import Blobs, FileBlobs
+from medfed.net.client import Net
+from medfed.net.message import Signer, Transport
+from medfed.posts.fetch import PostFetcher
+from medfed.settings import Settings
+from medfed.storage import accounts
+from medfed.storage.connect import connect
+from medfed.storage.database import Store
+
+Role: TypeAlias = Literal["server", "tool"]
+
+KEY_FILE: Final = "secret.key"
+KEY_FILE_VARIABLE: Final = "MEDFED_SECRET_KEY_FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One server. Only edges and the worker see it; what lies below is handed what it uses."""
+
+    settings: Settings
+    here: Here
+    store: Store
+    net: Net
+    levels: PeerLevels
+    keyring: KeyRing
+    lookup: Lookup
+    identifier: Identifier
+    posts: PostFetcher
+    blobs: Blobs
+
+    async def sign_as_instance(self) -> Signer:
+        """Signs fetches with the instance actor's key."""
+        return await _sign_as_instance(self.store, self.keyring, self.here)
+
+    async def actor(self) -> Account:
+        """The instance actor. Raises Misconfigured when `medfed init` was not run."""
+        return await _instance_actor(self.store, self.here)
+
+
+@asynccontextmanager
+async def open_instance(
+    settings: Settings,
+    *,
+    role: Role,
+    clock: Clock | None = None,
+    transport: Transport | None = None,
+    vault: Vault | None = None,
+    durable: bool = True,
+) -> AsyncIterator[Instance]:
+    """Open everything that a server, or a command beside it, needs. Raises Misconfigured, StorageDown.
+
+    `transport` replaces the network, `clock` the time, `vault` the key file, and `durable=False`
+    gives up fsync: for tests and simulations.
+    """
+    clock = clock or SystemClock()
+    here = Here(
+        name=settings.instance.name or settings.instance.domain,
+        contact=settings.instance.contact,
+        languages=settings.instance.languages,
+        mode=settings.federation.mode,
+        uris=Uris(base=settings.instance.public_url, domain=settings.instance.domain),
+        ids=Ids(clock),
+        clock=clock,
+        vault=vault or Vault(read_key(settings)),
+    )
+    levels = PeerLevels(settings.federation.mode, here.uris.authority)
+    async with AsyncExitStack() as stack:
+        store = await connect(
+            settings.database_url,
+            role=role,
+            readers=settings.database.readers,
+            pool=settings.database.pool,
+            durable=durable,
+        )
+        stack.push_async_callback(store.aclose)
+        net = Net(
+            public_url=here.uris.base,
+            allow_networks=settings.federation.allow_networks,
+            allow_http=settings.federation.allow_http,
+            ca_file=Path(settings.federation.ca_file) if settings.federation.ca_file else None,
+            is_blocked=levels.is_blocked,
+            transport=transport,
+        )
+        stack.push_async_callback(net.aclose)
+        keyring = KeyRing(here.vault)
+
+        async def sign_as_instance() -> Signer:
+            return await _sign_as_instance(store, keyring, here)
+
+        lookup = Lookup(store=store, net=net, here=here, sign_as_instance=sign_as_instance)
+        yield Instance(
+            settings=settings,
+            here=here,
+            store=store,
+            net=net,
+            levels=levels,
+            keyring=keyring,
+            lookup=lookup,
+            identifier=Identifier(store=store, lookup=lookup, levels=levels, here=here),
+            posts=PostFetcher(store=store, net=net, here=here, lookup=lookup, sign_as_instance=sign_as_instance),
+            blobs=FileBlobs(settings.media_dir),
+        )
+
+
+def read_key(settings: Settings) -> bytes:
+    """The key-encryption key, from the file that the environment names or from data_dir. Raises Misconfigured."""
+    path = key_path(settings)
+    try:
+        return bytes.fromhex(path.read_text("ascii").strip())
+    except FileNotFoundError:
+        raise Misconfigured(f"there is no key file at {path}; run `medfed init`, or restore it from a backup") from None
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"the key file {path} cannot be read: {error}") from None
+
+
+def key_path(settings: Settings) -> Path:
+    """Where the key-encryption key is kept: outside the database."""
+    named = os.environ.get(KEY_FILE_VARIABLE)
+    return Path(named) if named else settings.instance.data_dir / KEY_FILE
+
+
+async def _instance_actor(store: Store, here: Here) -> Account:
+    async with store.view() as view:
+        actor = await accounts.find_by_uri(view, here.uris.instance_actor)
+    if actor is None:
+        raise Misconfigured("this instance has no actor; run `medfed init`")
+    return actor
+
+
+async def _sign_as_instance(store: Store, keyring: KeyRing, here: Here) -> Signer:
+    actor = await _instance_actor(store, here)
+    async with store.view() as view:
+        key_id, key = await keyring.rsa(view, actor.id)
+    return signer(key_id, key, here.clock)
