@@ -46,7 +46,7 @@ class Pages:
 
 
 def negotiate(accept_language: str | None, *, chosen: str | None = None, default: str = "en") -> str:
-    """The language of a page: what the member chose, else what the browser prefers (RFC 9110 §12.5.4), else `default`."""
+    """The member's choice, else what the browser prefers (RFC 9110 §12.5.4), else `default`."""
     if chosen in LANGUAGES:
         return str(chosen)
     ranked = sorted(_preferences(accept_language or ""), key=lambda pair: -pair[1])
@@ -154,7 +154,7 @@ class _Speaker:
         return self.word(*stamp.claim)
 
     def stamp_by(self, stamp: StampView, day_text: str | None) -> str:
-        """What stands behind the bar: the issuer, or why the stamp does not count. `day_text` is the day it ended."""
+        """Behind the bar: the issuer, or why the stamp does not count. `day_text` is the day it ended."""
         plain = {
             "pseudonymous": words.N_("under a pseudonym"),
             "stale": words.N_("to reconfirm"),
@@ -179,7 +179,7 @@ class _Speaker:
         band = patient.age_band
         young = band in {"newborn", "infant", "1-4", "5-9", "10-14"}
         sexes = words.CHILD_SEXES if young else words.SEXES
-        sex = self._say(sexes[patient.sex]) if patient.sex in sexes else ""
+        sex = self._say(sexes.get(patient.sex or "", ""))
         return ", ".join(part for part in (sex, self.age_words(band) if band else "") if part)
 
     def age_words(self, band: str) -> str:

@@ -12,17 +12,18 @@ from medfed.kernel.clock import Millis
 from medfed.web import words
 
 Theme: TypeAlias = Literal["auto", "light", "dark"]
-Tone: TypeAlias = Literal["plain", "act", "warn", "harm"]
+Tone: TypeAlias = Literal["plain", "warn", "harm"]
 
 NAME_LENGTH: Final = 60
 _SEEN_STAMPS: Final = 2
+_TITLES: Final = frozenset({"Dr", "Pr", "Prof", "Mr", "Mrs", "Ms", "Mme", "M"})
 
 
 # ---------------------------------------------------------------------------------------------- names
 
 
 def display_name(name: str, fallback: str) -> str:
-    """A name as one line of letters: without pictures, marks and direction tricks that could imitate a stamp."""
+    """A name as one line of letters: no pictures, marks or direction tricks that could imitate a stamp."""
     kept = "".join(character for character in name if _is_plain(character))
     return " ".join(kept.split())[:NAME_LENGTH].strip() or fallback
 
@@ -30,12 +31,14 @@ def display_name(name: str, fallback: str) -> str:
 def initials(name: str) -> str:
     """Up to two capitals to stand in for a missing picture."""
     parts = [part for part in name.replace("-", " ").replace("’", " ").split() if part[0].isalnum()]
-    picked = parts if len(parts) < 2 else [parts[0], parts[-1]]
-    return "".join(part[0] for part in picked).upper() or "·"
+    proper = [part for part in parts if part[0].isupper() or part[0].isdigit()]
+    named = [part for part in proper if part.rstrip(".") not in _TITLES]
+    return "".join(part[0] for part in (named or parts)[:2]).upper() or "·"
 
 
 def _is_plain(character: str) -> bool:
-    # So: dingbats, emoji, seals. Sk: emoji modifiers. Cf: bidi overrides, joiners. Co, Cn, Cs: whatever a font makes of them.
+    # So: dingbats, emoji, seals. Sk: emoji modifiers. Cf: bidi overrides and joiners.
+    # Co, Cn, Cs: whatever a font makes of them. Sm, Me: check-like signs, enclosing circles.
     return character == " " or unicodedata.category(character) not in {
         "So",
         "Sk",
@@ -206,7 +209,7 @@ class NavView:
 
 
 def main_nav(current: str, *, notices: int = 0, messages: int = 0, administrator: bool = False) -> NavView:
-    """The navigation of members. `current` is home, cases, write, notifications, messages, search, … or empty."""
+    """The navigation of members. `current` is the key of the page's own entry, or empty."""
     rows = (
         ("home", "/", "home", words.N_("Home"), 0, False),
         ("cases", "/cases", "case", words.N_("Cases"), 0, False),
@@ -219,12 +222,12 @@ def main_nav(current: str, *, notices: int = 0, messages: int = 0, administrator
         ("settings", "/settings", "sliders", words.N_("Settings"), 0, True),
     )
     if administrator:
-        rows = (*rows, ("admin", "/admin", "network", words.N_("Administration"), 0, True))
+        return NavView(items=_nav_items((*rows, _ADMINISTRATION), current))
     return NavView(items=_nav_items(rows, current))
 
 
 def admin_nav(current: str, *, verifications: int = 0, reports: int = 0) -> NavView:
-    """The navigation of administrators. `current` is overview, peers, verification, reports, policy or audit."""
+    """The navigation of administrators. `current` is the key of the page's own entry."""
     rows = (
         ("overview", "/admin", "home", words.N_("Overview"), 0, False),
         ("peers", "/admin/peers", "network", words.N_("Peers"), 0, False),
@@ -237,9 +240,11 @@ def admin_nav(current: str, *, verifications: int = 0, reports: int = 0) -> NavV
     return NavView(items=_nav_items(rows, current), administration=True)
 
 
-def _nav_items(
-    rows: tuple[tuple[str, str, str, str, int, bool], ...], current: str
-) -> tuple[NavItemView, ...]:
+_NavRow: TypeAlias = tuple[str, str, str, str, int, bool]
+_ADMINISTRATION: Final[_NavRow] = ("admin", "/admin", "network", words.N_("Administration"), 0, True)
+
+
+def _nav_items(rows: tuple[_NavRow, ...], current: str) -> tuple[NavItemView, ...]:
     return tuple(
         NavItemView(
             key=key,
@@ -260,7 +265,7 @@ class FlashView:
     """What just happened; already in the reader's language. `undo` is where a POST takes it back."""
 
     text: str
-    tone: Tone = "act"
+    tone: Tone = "plain"
     undo: str | None = None
 
 
@@ -405,7 +410,7 @@ class ForecastView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentView:
-    """An image, film or file. `curtain` says why it is covered until opened (already in the reader's language)."""
+    """An image, film or file. `curtain` says, in the reader's language, why it is covered until opened."""
 
     id: str
     src: str
@@ -610,7 +615,7 @@ class CheckView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingView:
-    """A passage that may identify the patient, quoted in three pieces, with what could stand there instead."""
+    """A passage that may identify the patient, in three pieces, and what could stand there instead."""
 
     before: str
     passage: str

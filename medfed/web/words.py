@@ -155,7 +155,8 @@ AUDIENCE_ICONS: Final[Mapping[str, str]] = {
     "direct": "mail",
     "case": "case",
 }
-READERS: Final[Mapping[str, str]] = AUDIENCES | {
+READERS: Final[Mapping[str, str]] = {
+    **AUDIENCES,
     "followers": N_("Followers of the author"),
     "direct": N_("The people mentioned"),
 }
@@ -224,17 +225,15 @@ SPOKEN: Final[Mapping[str, str]] = {
 
 REASONS: Final[Mapping[str, str]] = {
     "trusted": N_("Your instance recognises this issuer for this claim."),
-    "pseudonymous": N_("Their instance knows the person and vouches for the profession. The name is withheld."),
-    "stale": N_("The issuer has not published the state of its attestations lately. "
-                "Until it does, this stamp opens nothing."),
-    "key-discontinuity": N_("The issuer changed all its keys at once. An administrator has to check the new ones "
-                            "before this stamp counts again."),
+    "pseudonymous": N_("The home instance knows the person and vouches for the profession."),
+    "stale": N_("The issuer has not confirmed it lately. Until it does, this stamp opens nothing."),
+    "key-discontinuity": N_("The issuer changed all its keys at once; an administrator has to check them first."),
     "revoked": N_("Withdrawn by the body that issued it."),
     "suspended": N_("Suspended by the body that issued it, for now."),
     "expired": N_("Its validity has ended and it was not renewed."),
     "untrusted": N_("Your instance does not recognise this issuer. This says nothing against it."),
     "invalid": N_("The signature or the content does not hold, so it counts for nothing here."),
-}  # fmt: skip
+}
 """One sentence for each state of an attestation."""
 
 KINDS: Final[Mapping[str, str]] = {
