@@ -18,7 +18,7 @@ async def notify(
 
     False when nothing was stored: also when the same thing was said before, or `to` is nobody's account here.
     """
-    if to == from_id:
+    if to == from_id and kind != "poll":
         return False
     recipient = await accounts.find(tx, to)
     if recipient is None or not recipient.local or recipient.kind == "Application":

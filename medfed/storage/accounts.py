@@ -143,6 +143,7 @@ _SET_PREFERENCES = sql("UPDATE member SET language = :language, preferences = :p
 _SET_ROLE = sql("UPDATE member SET role = :role WHERE account_id = :id")
 _SIGNED_IN = sql("UPDATE member SET last_sign_in = :at WHERE account_id = :id")
 _APPROVE = sql("UPDATE member SET approved_at = :at WHERE account_id = :id AND approved_at IS NULL")
+_CONFIRM = sql("UPDATE member SET confirmed_at = :at WHERE account_id = :id AND confirmed_at IS NULL")
 _DISABLE = sql("UPDATE member SET disabled_at = :at WHERE account_id = :id")
 _COUNT_MEMBERS = sql("SELECT COUNT(*) FROM member WHERE approved_at IS NOT NULL")
 _COUNT_ACTIVE = sql("SELECT COUNT(*) FROM account a JOIN member m ON m.account_id = a.id WHERE a.last_post_at > :since")
@@ -367,6 +368,11 @@ async def note_sign_in(tx: Transaction, account_id: int, at: Millis) -> None:
 async def approve(tx: Transaction, account_id: int, at: Millis) -> bool:
     """Let a waiting member in; False if there was nothing to approve."""
     return await tx.run(_APPROVE, id=account_id, at=at) > 0
+
+
+async def confirm(tx: Transaction, account_id: int, at: Millis) -> bool:
+    """A member's address is theirs; False if that was known already."""
+    return await tx.run(_CONFIRM, id=account_id, at=at) > 0
 
 
 async def disable(tx: Transaction, account_id: int, at: Millis | None) -> None:

@@ -1,0 +1,1 @@
+"""Accounts, on both engines, through the use cases."""
