@@ -1,0 +1,106 @@
+"""Stored files: named at random, safe on disk before anything refers to them, reachable by their name only."""
+
+import asyncio
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+from medfed.kernel.errors import NotFound, StorageDown
+
+TYPES: Final = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+"""The only kinds of files that there are, by the end of their name."""
+
+_KEY: Final = re.compile(r"[0-9a-f]{32}\.(?:jpg|png|webp)")
+
+
+class Blobs(Protocol):
+    """A place for files. A key is 128 random bits and an ending of TYPES; nothing else is a key (I21)."""
+
+    async def write(self, data: bytes, ending: str) -> str:
+        """Store bytes for good, and return their key. Raises StorageDown."""
+        ...
+
+    async def read(self, key: str) -> bytes:
+        """The bytes of a key. Raises NotFound, StorageDown."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget a file; no error if it is not there. Raises StorageDown."""
+        ...
+
+
+def mime_of(key: str) -> str:
+    """The media type that a file is served as. Raises NotFound for what is no key."""
+    return TYPES[_checked(key).rpartition(".")[2]]
+
+
+class FileBlobs:
+    """Files in a folder, in 65,536 sub-folders by their first letters, readable by nobody else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def write(self, data: bytes, ending: str) -> str:
+        """See Blobs.write. The file and its folders are on disk when this returns."""
+        key = _checked(f"{secrets.token_hex(16)}.{ending}")
+        await asyncio.to_thread(_write, self._folder, _shard(self._folder, key), data)
+        return key
+
+    async def read(self, key: str) -> bytes:
+        """See Blobs.read."""
+        path = _shard(self._folder, _checked(key))
+        try:
+            return await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError:
+            raise NotFound("no such file") from None
+        except OSError as error:
+            raise StorageDown(f"a stored file cannot be read: {error.strerror}") from error
+
+    async def delete(self, key: str) -> None:
+        """See Blobs.delete."""
+        path = _shard(self._folder, _checked(key))
+        try:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        except OSError as error:
+            raise StorageDown(f"a stored file cannot be deleted: {error.strerror}") from error
+
+
+def _checked(key: str) -> str:
+    """The key itself. Raises NotFound: a path, an encoded path or a made-up name leads nowhere."""
+    if not _KEY.fullmatch(key):
+        raise NotFound("no such file")
+    return key
+
+
+def _shard(folder: Path, key: str) -> Path:
+    return folder / key[:2] / key[2:4] / key
+
+
+def _write(root: Path, path: Path, data: bytes) -> None:
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        for folder in (path.parent, path.parent.parent, root):
+            _sync(folder)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise StorageDown(f"a file cannot be stored: {error.strerror}") from error
+
+
+def _sync(folder: Path) -> None:
+    """Make the name of a new file survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
