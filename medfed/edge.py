@@ -17,7 +17,7 @@ from medfed.activitypub.claims import SignedRequest
 from medfed.activitypub.uris import Uris
 from medfed.instance import Instance
 from medfed.kernel.errors import Malformed, TooLarge, Unsupported
-from medfed.kernel.observe import request_id
+from medfed.kernel.correlation import request_id
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -173,15 +173,10 @@ def as_signed(request: Request, uris: Uris, body: bytes = b"") -> SignedRequest:
     )
 
 
-def wants_activity(request: Request) -> bool:
-    """Whether the caller asks for ActivityPub rather than a page."""
+def wants_page(request: Request) -> bool:
+    """Whether the caller is a browser that wants a page, and no ActivityPub."""
     accept = request.headers.get("accept", "")
-    first_html = accept.find("text/html")
-    first_activity = min(
-        (at for kind in ("application/activity+json", "application/ld+json") if (at := accept.find(kind)) >= 0),
-        default=-1,
-    )
-    return first_activity >= 0 and (first_html < 0 or first_activity < first_html)
+    return "text/html" in accept and "activity+json" not in accept and "ld+json" not in accept
 
 
 def client_address(scope: Scope, trusted: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ class InstanceSettings(_Section):
 
     domain: Annotated[str, Field(description="In handles and ids; never changes.")]
     public_url: Annotated[
-        str, Field(description="Where browsers and peers reach it; default https://DOMAIN.")
+        str, Field(description="Where browsers and peers reach it; default https://DOMAIN.", validate_default=True)
     ] = ""
     name: Annotated[str, Field(description="The name members and peers see.")] = ""
     contact: Annotated[str, Field(description="E-mail address of the people who answer for it.")] = ""
@@ -70,9 +70,7 @@ class HttpSettings(_Section):
 class DatabaseSettings(_Section):
     """Where the data lives."""
 
-    url: Annotated[
-        str, Field(description="sqlite:///PATH or postgresql://…; default: medfed.db in data_dir.")
-    ] = ""
+    url: Annotated[str, Field(description="sqlite:///PATH or postgresql://…; default: medfed.db in data_dir.")] = ""
     url_file: Annotated[str, Field(description="A file that holds the URL, when it carries a password.")] = ""
     readers: Annotated[int, Field(description="SQLite: reading connections.", ge=1, le=32)] = 3
     pool: Annotated[int, Field(description="PostgreSQL: connections at most.", ge=2, le=200)] = 10
@@ -91,12 +89,8 @@ class FederationSettings(_Section):
         Literal["open", "cautious", "allowlist"],
         Field(description="What an unknown peer may do: everything, what members follow, or nothing."),
     ] = "cautious"
-    allow_http: Annotated[
-        bool, Field(description="Plain http to peers in allow_networks; development only.")
-    ] = False
-    allow_networks: Annotated[
-        tuple[str, ...], Field(description="Private networks this server may fetch from.")
-    ] = ()
+    allow_http: Annotated[bool, Field(description="Plain http to peers in allow_networks; development only.")] = False
+    allow_networks: Annotated[tuple[str, ...], Field(description="Private networks this server may fetch from.")] = ()
     ca_file: Annotated[str, Field(description="Additional certificate authority for peers.")] = ""
 
     @field_validator("allow_networks")
@@ -114,9 +108,9 @@ class MailSettings(_Section):
 class RegistrationSettings(_Section):
     """Who may become a member."""
 
-    mode: Annotated[
-        Literal["closed", "invite", "approval", "open"], Field(description="Who may register.")
-    ] = "approval"
+    mode: Annotated[Literal["closed", "invite", "approval", "open"], Field(description="Who may register.")] = (
+        "approval"
+    )
     confirm: Annotated[
         Literal["email", "none"], Field(description="How an address is confirmed; none is for tests.")
     ] = "email"
@@ -173,9 +167,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise Misconfigured(
-            f"there is no configuration at {path}; run `medfed init --domain DOMAIN`"
-        ) from None
+        raise Misconfigured(f"there is no configuration at {path}; run `medfed init --domain DOMAIN`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path} is not valid TOML: {error}") from None
     except OSError as error:
@@ -207,9 +199,7 @@ def _anchored(url: str, base: Path) -> str:
 
 
 def _overlay(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    merged = {
-        section: dict(values) if isinstance(values, dict) else values for section, values in document.items()
-    }
+    merged = {section: dict(values) if isinstance(values, dict) else values for section, values in document.items()}
     for name, value in environ.items():
         if not name.startswith(ENVIRONMENT_PREFIX) or name in NOT_SETTINGS or "__" not in name:
             continue

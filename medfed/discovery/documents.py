@@ -1,12 +1,12 @@
 """Actors, posts and activities of this instance, for peers."""
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from medfed.activitypub import contexts, render
 from medfed.discovery.asking import asker, may_fetch, require_asker
 from medfed.domain.accounts import Account
-from medfed.edge import activity_json, instance_of
+from medfed.edge import activity_json, instance_of, wants_page
 from medfed.kernel.errors import Gone, NotFound
 from medfed.posts.publish import whole_of
 from medfed.storage import accounts, outbox, posts
@@ -22,6 +22,8 @@ _PUBLIC_WITHOUT_SIGNATURE = (
 async def actor(request: Request) -> Response:
     """GET /users/NAME: whole for those who sign, keys and endpoints for everybody."""
     instance = instance_of(request)
+    if wants_page(request):
+        return RedirectResponse(instance.here.uris.profile(request.path_params["username"]), 302)
     who = await asker(request)
     async with instance.store.view() as view:
         account = await local_account(view, request)
@@ -44,8 +46,11 @@ async def instance_actor(request: Request) -> Response:
 async def post(request: Request) -> Response:
     """GET /users/NAME/posts/ID, for those who sign and may read it; otherwise there is nothing here (M12)."""
     instance = instance_of(request)
+    username, id_ = request.path_params["username"], request.path_params["id"]
+    if wants_page(request) and id_.isdigit():
+        return RedirectResponse(instance.here.uris.post_page(username, int(id_)), 302)
     who = await require_asker(request)
-    uri = f"{instance.here.uris.actor(request.path_params['username'])}/posts/{request.path_params['id']}"
+    uri = f"{instance.here.uris.actor(username)}/posts/{id_}"
     async with instance.store.view() as view:
         found = await posts.find_by_uri(view, uri)
         if found is None:

@@ -1,0 +1,139 @@
+"""Joins the route tables, the error pages and the manners of one instance into an ASGI application."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from medfed.api.errors import answer as answer_api
+from medfed.api.routes import ROUTES as API
+from medfed.discovery.routes import ROUTES as DISCOVERY
+from medfed.edge import CORS_HEADERS, Json, Manners, Route, Router, allows_other_origins, instance_of
+from medfed.inbox.http import routes as inbox_routes
+from medfed.instance import Instance
+from medfed.kernel.clock import MINUTE
+from medfed.kernel.errors import Broken, MedfedError, NotFound, RemoteFailure, StorageDown
+from medfed.web.errors import answer as answer_page
+from medfed.web.routes import ROUTES as WEB
+from medfed.worker.loop import Worker
+
+log: Final = logging.getLogger(__name__)
+
+_UNHEARD_OF: Final = 2 * MINUTE
+
+
+def build_app(instance: Instance, *, worker: Worker | None = None) -> ASGIApp:
+    """The application of one instance. With a `worker`, its lifespan does the background work too."""
+    edges = (
+        ("inbox", inbox_routes(instance)),
+        ("discovery", DISCOVERY),
+        ("api", API),
+        ("web", WEB),
+        ("discovery", _health(worker)),
+    )
+    application = _Application([(name, route) for name, routes in edges for route in routes], worker)
+    return Manners(ServerErrorMiddleware(application, handler=_answer_crash), instance)
+
+
+class _Application:
+    """Finds the endpoint, calls it, and answers for what it refuses."""
+
+    def __init__(self, routes: Sequence[tuple[str, Route]], worker: Worker | None) -> None:
+        self._router = Router(route for _, route in routes)
+        self._edges = {id(route): name for name, route in routes}
+        self._worker = worker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the process's lifespan."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        path: str = scope["path"]
+        cross_origin = CORS_HEADERS if allows_other_origins(path) else {}
+        route, parameters, methods = self._router.find(scope["method"], path)
+        if scope["method"] == "OPTIONS" and route is None:
+            response = Response(status_code=204 if cross_origin else 405)
+        elif route is None:
+            response = await self._unrouted(request, methods)
+        else:
+            scope["path_params"] = parameters
+            scope["medfed.route"] = route
+            try:
+                response = await self._answer(request, route)
+            except ClientDisconnect:
+                return
+        response.headers.update(cross_origin)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, route: Route) -> Response:
+        try:
+            return await route.endpoint(request)
+        except MedfedError as error:
+            return await self._refusal(request, error, self._edges[id(route)])
+
+    async def _unrouted(self, request: Request, methods: Sequence[str]) -> Response:
+        edge = "api" if request.url.path.startswith(("/api/", "/oauth/")) else "web"
+        if methods:
+            return Json({"error": "method not allowed"}, status_code=405, headers={"allow": ", ".join(methods)})
+        return await self._refusal(request, NotFound("there is nothing here"), edge)
+
+    async def _refusal(self, request: Request, error: MedfedError, edge: str) -> Response:
+        if isinstance(error, Broken | RemoteFailure):
+            log.error("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, error)
+        if edge == "web":
+            return await answer_page(request, error)
+        if edge == "api":
+            return answer_api(error)
+        return _answer_peer(error)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        work = asyncio.create_task(self._worker.run(), name="worker") if self._worker else None
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        if work is not None:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _answer_peer(error: MedfedError) -> Response:
+    """A peer learns the status and one sentence; a failure of a third server means: try again."""
+    headers = {"retry-after": "60"} if error.status == 503 else {}
+    if error.status == 401:
+        headers["accept-signature"] = 'sig1=("@method" "@target-uri" "content-digest");created;keyid'
+    return Json({"error": error.safe}, status_code=error.status, headers=headers)
+
+
+async def _answer_crash(request: Request, _error: Exception) -> Response:
+    """Something that nobody foresaw: logged by the server with the request id, explained to nobody."""
+    return Json({"error": "internal error", "request_id": request.headers.get("x-request-id", "")}, status_code=500)
+
+
+def _health(worker: Worker | None) -> list[Route]:
+    async def livez(_request: Request) -> Response:
+        return Json({"status": "ok"})
+
+    async def readyz(request: Request) -> Response:
+        instance = instance_of(request)
+        try:
+            await instance.store.ping()
+        except StorageDown:
+            return Json({"status": "the database does not answer"}, status_code=503)
+        if worker is not None and instance.here.now() - worker.beat > _UNHEARD_OF:
+            return Json({"status": "the worker does not come round"}, status_code=503)
+        return Json({"status": "ok"})
+
+    return [
+        Route(method="GET", path="/livez", endpoint=livez),
+        Route(method="GET", path="/readyz", endpoint=readyz),
+    ]

@@ -1,0 +1,218 @@
+"""Claims, runs and settles background work: arrivals to apply, deliveries to make, tasks to do.
+
+Wakes on commit, in this process or another; and by itself when something falls due.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from itertools import groupby
+from typing import Final
+
+from medfed.accounts.peers import WAKE as PEERS
+from medfed.accounts.promise import WAKE as DELIVERY
+from medfed.delivery.send import Deliverer
+from medfed.inbox.handling import Handling
+from medfed.inbox.http import WAKE as INBOX
+from medfed.inbox.process import Processor
+from medfed.inbox.resolve import Fetchers
+from medfed.instance import Instance
+from medfed.kernel.clock import MINUTE, SECOND, Millis
+from medfed.kernel.errors import Unreachable
+from medfed.storage import inbox_log, outbox, tasks
+from medfed.storage.inbox_log import Arrival
+from medfed.storage.tasks import Task
+from medfed.worker.routes import ROUTES
+
+log: Final = logging.getLogger(__name__)
+
+BATCH: Final = 200
+AT_ONCE: Final = 16
+LEASE: Final = 2 * MINUTE
+TRIES: Final = 5
+LONGEST_SLEEP: Final = 30 * SECOND
+
+
+class Worker:
+    """Does the background work of one instance, in one process."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._deliverer = Deliverer(instance)
+        self._processor = Processor(
+            store=instance.store,
+            fetchers=Fetchers(here=instance.here, store=instance.store, lookup=instance.lookup, posts=instance.posts),
+            handling=Handling(here=instance.here, levels=instance.levels),
+        )
+        self._routes = {line.kind: line for line in ROUTES}
+        self.beat: Millis = 0
+        """When a loop last came round; readiness looks at it."""
+
+    async def start(self) -> None:
+        """Make sure that recurring tasks are scheduled, and that the levels of peers are those of the database."""
+        await self._instance.levels.reload(self._instance.store)
+        now = self._instance.here.now()
+        async with self._instance.store.transaction("schedule recurring tasks") as tx:
+            for line in ROUTES:
+                if line.every is not None:
+                    await tasks.enqueue(
+                        tx, id_=self._instance.here.ids.new(), kind=line.kind, payload={}, run_at=now, once=line.kind
+                    )
+
+    async def run(self) -> None:
+        """Work until cancelled. What was not settled then is still there."""
+        await self.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._forever(INBOX, self.apply_arrivals, inbox_log.next_due), name="inbox")
+                group.create_task(self._forever(DELIVERY, self._deliverer.run_due, outbox.next_due), name="delivery")
+                group.create_task(self._forever("tasks", self.run_tasks, tasks.next_due), name="tasks")
+                group.create_task(self._forever(PEERS, self._reload_levels, _never), name="peers")
+        finally:
+            await self._deliverer.aclose()
+
+    async def settle(self) -> None:
+        """Do everything that is due now, and what it leads to; for tests and simulations."""
+        busy = True
+        while busy:
+            busy = await self.apply_arrivals()
+            busy = await self._deliverer.run_due() or busy
+            await self._deliverer.settle()
+            busy = await self.run_tasks() or busy
+
+    async def _forever(
+        self,
+        channel: str,
+        work: Callable[[], Awaitable[bool]],
+        next_due: Callable[..., Awaitable[Millis | None]],
+    ) -> None:
+        woken = asyncio.Event()
+        stop = self._instance.store.on_wake(channel, woken.set)
+        try:
+            while True:
+                woken.clear()
+                self.beat = self._instance.here.now()
+                if await self._guarded(channel, work):
+                    continue
+                await self._sleep(woken, next_due)
+        finally:
+            stop()
+
+    async def _guarded(self, channel: str, work: Callable[[], Awaitable[bool]]) -> bool:
+        """The outermost frame of background work: whatever goes wrong in it is logged, and the work goes on."""
+        try:
+            return await work()
+        except Exception:
+            log.exception("the %s loop failed and goes on", channel)
+            await asyncio.sleep(1)
+            return False
+
+    async def _sleep(self, woken: asyncio.Event, next_due: Callable[..., Awaitable[Millis | None]]) -> None:
+        async with self._instance.store.view() as view:
+            due = await next_due(view)
+        wait = LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, max(due - self._instance.here.now(), 20))
+        try:
+            await asyncio.wait_for(woken.wait(), wait / 1000)
+        except TimeoutError:
+            return
+
+    async def _reload_levels(self) -> bool:
+        await self._instance.levels.reload(self._instance.store)
+        return False
+
+    # ── arrivals ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def apply_arrivals(self) -> bool:
+        """Apply what is due: each actor's in order, different actors' side by side. False when nothing was due."""
+        now = self._instance.here.now()
+        async with self._instance.store.view() as view:
+            waiting = await inbox_log.waiting(view, now, BATCH)
+        if not waiting:
+            return False
+        ordered = sorted(waiting, key=lambda arrival: (arrival.actor_uri, arrival.id))
+        lines = [list(group) for _, group in groupby(ordered, key=lambda arrival: arrival.actor_uri)]
+        room = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self._apply_in_order(line, room) for line in lines))
+        return True
+
+    async def _apply_in_order(self, line: Iterable[Arrival], room: asyncio.Semaphore) -> None:
+        async with room:
+            for arrival in line:
+                if await self._leased(arrival):
+                    await self._apply(arrival)
+
+    async def _leased(self, arrival: Arrival) -> bool:
+        """Keep other processes off an arrival. On SQLite there are none."""
+        if self._instance.store.engine == "sqlite":
+            return True
+        now = self._instance.here.now()
+        async with self._instance.store.transaction("lease arrival") as tx:
+            return await inbox_log.lease(tx, arrival.id, now=now, until=now + LEASE)
+
+    async def _apply(self, arrival: Arrival) -> None:
+        try:
+            await self._processor.process(arrival)
+        except Exception as error:
+            log.exception("applying %s failed", arrival.uri)
+            await self._set_aside(arrival, f"{type(error).__name__}: {error}")
+
+    async def _set_aside(self, arrival: Arrival, note: str) -> None:
+        """A poison activity is tried a few times and then put where an admin sees it; nothing waits for it (J09)."""
+        async with self._instance.store.transaction("set arrival aside") as tx:
+            if arrival.attempts + 1 >= TRIES:
+                await inbox_log.give_up(tx, arrival.id, note)
+            else:
+                next_at = self._instance.here.now() + MINUTE * 2**arrival.attempts
+                await inbox_log.retry_at(tx, arrival.id, next_at=next_at, note=note)
+
+    # ── tasks ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run_tasks(self) -> bool:
+        """Do the tasks that are due, one after the other. False when none was."""
+        now = self._instance.here.now()
+        async with self._instance.store.view() as view:
+            due = await tasks.due(view, now, BATCH)
+        for task in due:
+            lease = self._instance.here.now() + tasks.LEASE
+            async with self._instance.store.transaction("claim task") as tx:
+                claimed = await tasks.claim(tx, task.id, now=self._instance.here.now(), until=lease)
+            if claimed:
+                await self._run_task(replace(task, lease=lease))
+        return bool(due)
+
+    async def _run_task(self, task: Task) -> None:
+        line = self._routes.get(task.kind)
+        if line is None:
+            async with self._instance.store.transaction("bury task") as tx:
+                await tasks.bury(tx, task.id, "no such kind of task")
+            return
+        try:
+            await line.run(self._instance, task.payload)
+        except Unreachable as error:
+            await self._again(task, f"{error}", wait=MINUTE * 2 ** min(task.attempts, 9))
+        except Exception as error:
+            log.exception("task %s failed", task.once)
+            if task.attempts + 1 >= TRIES and line.every is None:
+                async with self._instance.store.transaction("bury task") as tx:
+                    await tasks.bury(tx, task.id, f"{type(error).__name__}: {error}")
+            else:
+                await self._again(task, f"{type(error).__name__}: {error}", wait=MINUTE * 2 ** min(task.attempts, 6))
+        else:
+            await self._finish(task, line.every)
+
+    async def _finish(self, task: Task, every: Millis | None) -> None:
+        async with self._instance.store.transaction("finish task") as tx:
+            if every is None:
+                await tasks.finish(tx, task)
+            else:
+                await tasks.again(tx, task, run_at=self._instance.here.now() + every, attempts=0)
+
+    async def _again(self, task: Task, error: str, *, wait: Millis) -> None:
+        async with self._instance.store.transaction("retry task") as tx:
+            run_at = self._instance.here.now() + wait
+            await tasks.again(tx, task, run_at=run_at, attempts=task.attempts + 1, error=error)
+
+
+async def _never(_view: object) -> Millis | None:
+    return None
