@@ -8,7 +8,7 @@ LOCK = "$$($(SETUP) uv)" pip compile --quiet --universal --python-version 3.11 -
 	--no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install demo dev check test test-fast bench docs lock lint-deploy clean
+.PHONY: help setup install demo dev check test test-fast bench docs lock messages lint-deploy clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -61,6 +61,10 @@ lock: ## renew requirements/*.lock after a change of pyproject.toml (ARGS=--upgr
 	$(LOCK) $(ARGS) pyproject.toml --extra postgres --group dev -c requirements/runtime.lock -o requirements/dev.lock
 	$(LOCK) $(ARGS) --group e2e --group deploy-lint -c requirements/dev.lock -o requirements/extras.lock
 	echo uv | $(LOCK) $(ARGS) - -o requirements/installer.lock
+
+messages: ## collect the texts of the pages into the French catalogue and compile it
+	@$(SETUP) dev
+	$(BIN)/python bin/messages.py
 
 lint-deploy: ## deploy/ against systemd-analyze, nginx, caddy and hadolint, as far as they can be had
 	@$(SETUP) dev

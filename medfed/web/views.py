@@ -268,6 +268,11 @@ class FlashView:
     tone: Tone = "plain"
     undo: str | None = None
 
+    @property
+    def look(self) -> str:
+        """The classes that a tone adds."""
+        return "" if self.tone == "plain" else f" {self.tone}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
@@ -855,7 +860,7 @@ class TallyView:
     @property
     def tone(self) -> str:
         """Whether doors open or close."""
-        return "gain" if self.change > 0 else "loss" if self.change < 0 else "level"
+        return "gain" if self.change > 0 else "loss" if self.change < 0 else "even"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
