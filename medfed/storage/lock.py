@@ -23,7 +23,7 @@ class StoreLock:
     """Held from `take` to `release`, or to the death of the process, however it dies."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self._descriptor: int | None = descriptor
 
     @classmethod
     async def take(cls, database: Path, role: Role) -> Self:
@@ -49,8 +49,10 @@ class StoreLock:
         return cls(descriptor)
 
     def release(self) -> None:
-        """Let the next one in."""
-        os.close(self._descriptor)
+        """Let the next one in. Doing so twice is harmless."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _try(descriptor: int) -> bool:

@@ -172,7 +172,7 @@ async def _make_template(server: PostgresServer) -> None:
 def _start() -> dict[str, Any]:
     """A new cluster in a directory of its own, run as an unprivileged user when we are root."""
     binaries = _binaries()
-    folder = Path(tempfile.mkdtemp(prefix="medfed-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="medfed-postgres-", dir=_roomy_memory()))
     who = _unprivileged(folder)
     data, port = folder / "data", _free_port()
 
@@ -190,6 +190,12 @@ def _start() -> dict[str, Any]:
     run(str(binaries / "pg_ctl"), "-D", str(data), "-l", log, "-o", options, "-w", "-t", "60", "start")
     process = int((data / "postmaster.pid").read_text().splitlines()[0])
     return {"port": port, "process": process, "folder": str(folder), "users": []}
+
+
+def _roomy_memory() -> str | None:
+    """A file system in memory, where making a database is several times faster; None where it is small."""
+    memory = Path("/dev/shm")  # noqa: S108 - a private directory is made in it
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > 2**30 else None
 
 
 def _stop(state: dict[str, Any]) -> None:
