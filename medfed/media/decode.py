@@ -114,7 +114,7 @@ def _pixels_of(opened: Any, side: int) -> Any:
     if upright.mode == "CMYK" or (profile and mode != "L"):
         upright = _in_srgb(upright, profile, mode)
     upright = upright.convert(mode)
-    if mode == "RGBA" and upright.getextrema()[3][0] == 255:
+    if mode == "RGBA" and upright.getchannel("A").getextrema()[0] == 255:
         upright = upright.convert("RGB")
     return Image.frombytes(upright.mode, upright.size, upright.tobytes())
 
