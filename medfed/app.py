@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from medfed.api.errors import answer as answer_api
 from medfed.api.routes import ROUTES as API
+from medfed.discovery.media import routes as media_routes
 from medfed.discovery.routes import ROUTES as DISCOVERY
 from medfed.edge import CORS_HEADERS, Json, Manners, Route, Router, allows_other_origins, instance_of
 from medfed.inbox.http import routes as inbox_routes
@@ -32,6 +33,7 @@ def build_app(instance: Instance, *, worker: Worker | None = None) -> ASGIApp:
     edges = (
         ("inbox", inbox_routes(instance)),
         ("discovery", DISCOVERY),
+        ("discovery", media_routes()),
         ("api", API),
         ("web", WEB),
         ("discovery", _health(worker)),

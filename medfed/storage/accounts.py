@@ -25,6 +25,7 @@ _BY_URI = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.uri = :uri")
 _BY_URIS = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.uri IN :uris[text]")
 _BY_HANDLE = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.handle = :handle")
 _BY_FOLLOWERS_URI = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.followers_uri = :uri")
+_HAS_PICTURE = sql("SELECT 1 FROM account WHERE local = 1 AND (avatar = :key OR header = :key) LIMIT 1")
 _LOCAL = sql(
     f"""
     SELECT {_COLUMNS} FROM account a
@@ -195,6 +196,11 @@ async def find_by_followers_uri(view: View, uri: str) -> Account | None:
     """Whose followers collection this is."""
     row = await view.one_or_none(_BY_FOLLOWERS_URI, uri=uri)
     return _account(row) if row else None
+
+
+async def has_picture(view: View, key: str) -> bool:
+    """Whether a stored file is the avatar or header of an account of ours."""
+    return await view.value(_HAS_PICTURE, key=key) is not None
 
 
 async def local(view: View, *, after: int = 0, limit: int = 500) -> list[Account]:

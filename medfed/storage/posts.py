@@ -111,6 +111,7 @@ _ATTACHMENT = sql(f"SELECT {_ATTACHMENT_COLUMNS} FROM attachment t WHERE t.id = 
 _ATTACHMENT_BY_FILE = sql(
     f"SELECT {_ATTACHMENT_COLUMNS} FROM attachment t WHERE t.file_key = :key OR t.preview_key = :key LIMIT 1"
 )
+_ATTACHMENT_BY_ID = sql(f"SELECT {_ATTACHMENT_COLUMNS} FROM attachment t WHERE t.id = :id")
 _ADD_ATTACHMENT = sql(
     """
     INSERT INTO attachment (
@@ -392,6 +393,12 @@ async def attachments(view: View, ids: Iterable[int]) -> dict[int, list[Attachme
 async def find_attachment(view: View, id_: int, account_id: int) -> Attachment | None:
     """An upload of this account."""
     row = await view.one_or_none(_ATTACHMENT, id=id_, account_id=account_id)
+    return Attachment(**dict(row)) if row else None
+
+
+async def find_attachment_by_id(view: View, id_: int) -> Attachment | None:
+    """Any attachment, whoever may look at it."""
+    row = await view.one_or_none(_ATTACHMENT_BY_ID, id=id_)
     return Attachment(**dict(row)) if row else None
 
 

@@ -137,13 +137,6 @@ class Site:
             await set_level(tx, self.instance.here, domain, level, by="test")
         await self.instance.levels.reload(self.instance.store)
 
-    async def count(self, table: str) -> int:
-        """How many rows a table has."""
-        from medfed.storage.statements import Statement
-
-        async with self.instance.store.view() as view:
-            return int(await view.value(Statement(f"SELECT COUNT(*) FROM {table}")) or 0)
-
 
 @dataclass(slots=True)
 class World:
