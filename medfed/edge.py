@@ -151,6 +151,8 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 def read_json(body: bytes) -> Any:
     """A client's JSON body. Raises Malformed."""
+    if b"\\u0000" in body.replace(b"\\\\", b""):
+        raise Malformed("the body holds a NUL character")
     try:
         return orjson.loads(body or b"{}")
     except orjson.JSONDecodeError as error:

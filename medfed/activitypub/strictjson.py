@@ -12,6 +12,10 @@ _LONG_NUMBER: Final = re.compile(rb"[-+.\deE]{17,}")
 _INTEGER: Final = re.compile(rb"-?\d+")
 
 
+_NUL: Final = b"\\u0000"
+_BACKSLASH: Final = b"\\\\"
+
+
 def parse_object(
     data: bytes, *, max_array: int = limits.JSON_ARRAY, max_nodes: int = limits.JSON_NODES
 ) -> dict[str, object]:
@@ -26,12 +30,14 @@ def parse(data: bytes, *, max_array: int = limits.JSON_ARRAY, max_nodes: int = l
     """Read one JSON value (I-JSON, RFC 7493), bounded in depth, array length and number of values.
 
     Raises Malformed: also for duplicate keys, NaN, lone surrogates and integers beyond ±(2^53-1), which would
-    otherwise be read as something the sender did not write.
+    otherwise be read as something the sender did not write; and for NUL, which not every database can hold.
     """
     try:
         value: object = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Malformed("the document is not valid JSON") from error
+    if _NUL in data.replace(_BACKSLASH, b""):
+        raise Malformed("the document holds a NUL character")
     texts, numbers = _survey(value, max_array, max_nodes)
     if _quotes(data) != 2 * texts:
         raise Malformed("an object of the document has the same key twice")

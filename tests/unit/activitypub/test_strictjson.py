@@ -128,3 +128,9 @@ def test_only_an_object_is_a_document() -> None:
     for data in (b"[]", b'"a"', b"null"):
         with pytest.raises(Malformed, match="object"):
             strictjson.parse_object(data)
+
+
+def test_a_nul_character_is_refused_and_talk_of_one_is_not() -> None:
+    with pytest.raises(Malformed, match="NUL"):
+        parse(rb'{"content": "a\u0000b"}')
+    assert parse(rb'{"content": "write \\u0000"}') == {"content": "write \\u0000"}
