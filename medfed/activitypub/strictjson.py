@@ -11,7 +11,6 @@ from medfed.kernel.errors import Malformed
 _LONG_NUMBER: Final = re.compile(rb"[-+.\deE]{17,}")
 _INTEGER: Final = re.compile(rb"-?\d+")
 
-
 _NUL: Final = b"\\u0000"
 _BACKSLASH: Final = b"\\\\"
 
