@@ -241,7 +241,7 @@ def admin_nav(current: str, *, verifications: int = 0, reports: int = 0) -> NavV
 
 
 _NavRow: TypeAlias = tuple[str, str, str, str, int, bool]
-_ADMINISTRATION: Final[_NavRow] = ("admin", "/admin", "network", words.N_("Administration"), 0, True)
+_ADMINISTRATION: Final[_NavRow] = ("admin", "/admin", "network", words.N_("Manage"), 0, True)
 
 
 def _nav_items(rows: tuple[_NavRow, ...], current: str) -> tuple[NavItemView, ...]:
