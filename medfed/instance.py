@@ -19,9 +19,11 @@ from medfed.kernel.clock import Clock, SystemClock
 from medfed.kernel.errors import Misconfigured
 from medfed.kernel.ids import Ids
 from medfed.kernel.secrets import Vault
+from medfed.media.accept import Images
 from medfed.media.blobs import Blobs, FileBlobs
 from medfed.net.client import Net
 from medfed.net.message import Signer, Transport
+from medfed.notifications.mail import Mail
 from medfed.posts.fetch import PostFetcher
 from medfed.settings import Settings
 from medfed.storage import accounts
@@ -48,6 +50,8 @@ class Instance:
     identifier: Identifier
     posts: PostFetcher
     blobs: Blobs
+    images: Images
+    mail: Mail
 
     async def sign_as_instance(self) -> Signer:
         """Signs fetches with the instance actor's key."""
@@ -109,6 +113,7 @@ async def open_instance(
             return await _sign_as_instance(store, keyring, here)
 
         lookup = Lookup(store=store, net=net, here=here, sign_as_instance=sign_as_instance)
+        blobs = FileBlobs(settings.media_dir)
         yield Instance(
             settings=settings,
             here=here,
@@ -119,7 +124,14 @@ async def open_instance(
             lookup=lookup,
             identifier=Identifier(store=store, lookup=lookup, levels=levels, here=here),
             posts=PostFetcher(store=store, net=net, here=here, lookup=lookup, sign_as_instance=sign_as_instance),
-            blobs=FileBlobs(settings.media_dir),
+            blobs=blobs,
+            images=Images(blobs),
+            mail=Mail(
+                url=settings.mail.url,
+                sender=settings.instance.contact,
+                domain=here.domain,
+                folder=settings.instance.data_dir / "mail",
+            ),
         )
 
 

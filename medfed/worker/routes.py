@@ -7,6 +7,8 @@ from typing import Any, Final, TypeAlias
 from medfed.domain.accounts import Account
 from medfed.instance import Instance
 from medfed.kernel.clock import DAY, HOUR, Millis
+from medfed.notifications.mail import TASK as MAIL
+from medfed.notifications.mail import letter_of
 from medfed.posts import publish
 from medfed.storage import accounts, inbox_log, oauth, outbox, posts
 
@@ -49,7 +51,13 @@ async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
         await outbox.forget(tx, now - KEEP_SENT)
 
 
+async def send_letter(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """Somebody is to be written to."""
+    await instance.mail.send(letter_of(payload))
+
+
 ROUTES: Final = (
+    Task(kind=MAIL, run=send_letter),
     Task(kind="close-poll", run=close_poll),
     Task(kind="announce-poll", run=announce_poll),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
