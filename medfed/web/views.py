@@ -290,6 +290,10 @@ class Frame:
     viewer: PersonView | None = None
     nav: NavView | None = None
     flash: FlashView | None = None
+    alternate: str | None = None
+    """The ActivityStreams document of what the page shows."""
+    indexed: bool = False
+    """Whether search engines may keep it: its author has to have said so."""
 
     @property
     def html_theme(self) -> str | None:

@@ -213,6 +213,14 @@ def test_only_known_icons_are_drawn(sample: Sample) -> None:
             assert node.children[0].attributes["d"]
 
 
+def test_search_engines_are_sent_away_unless_the_author_invited_them() -> None:
+    sample = samples("en")["post-stranger"]
+    invited = replace(sample, frame=replace(sample.frame, indexed=True, alternate="https://chu-lyon.example/posts/1"))
+    assert "noindex" in rendered(sample)
+    assert "noindex" not in rendered(invited)
+    assert 'type="application/activity+json" href="https://chu-lyon.example/posts/1"' in rendered(invited)
+
+
 # ------------------------------------------------------------------------------------------- safety
 
 
