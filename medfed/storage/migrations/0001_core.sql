@@ -419,27 +419,33 @@ CREATE TABLE issuer_key (
 
 -- What this instance issued.
 CREATE TABLE attestation (
-    id             BIGINT PRIMARY KEY,
-    uri            TEXT NOT NULL UNIQUE,
-    subject_uri    TEXT NOT NULL,
-    profession     TEXT NOT NULL,
-    specialties    TEXT NOT NULL,                   -- JSON array
-    country        TEXT NOT NULL,
-    assurance      TEXT NOT NULL,
-    valid_from     BIGINT NOT NULL,
-    valid_until    BIGINT NOT NULL,
-    document       TEXT NOT NULL,                   -- the signed credential
-    revocation_index BIGINT NOT NULL,
+    id               BIGINT PRIMARY KEY,
+    uri              TEXT NOT NULL UNIQUE,
+    subject_uri      TEXT NOT NULL,
+    types            TEXT NOT NULL,                 -- JSON array
+    profession       TEXT NOT NULL,
+    specialties      TEXT NOT NULL,                 -- JSON array
+    country          TEXT NOT NULL,
+    assurance        TEXT NOT NULL,
+    valid_from       BIGINT NOT NULL,
+    valid_until      BIGINT NOT NULL,
+    document         TEXT NOT NULL,                 -- the signed credential
+    revocation_list  BIGINT NOT NULL,
+    revocation_index BIGINT NOT NULL,               -- random: the order of issue is nobody's business
+    suspension_list  BIGINT NOT NULL,
     suspension_index BIGINT NOT NULL,
-    state          TEXT NOT NULL,                   -- offered, accepted, declined, revoked, suspended
-    offer_uri      TEXT NOT NULL,
-    issued_by      BIGINT,                          -- the verifier's account
-    issued_at      BIGINT NOT NULL,
-    revoked_at     BIGINT,
-    reason         TEXT NOT NULL
+    state            TEXT NOT NULL,                 -- offered, accepted, declined, withdrawn, revoked, suspended
+    offer_uri        TEXT NOT NULL,
+    issued_by        BIGINT,                        -- the verifier's account
+    issued_at        BIGINT NOT NULL,
+    revoked_at       BIGINT,
+    reason           TEXT NOT NULL,
+    UNIQUE (revocation_list, revocation_index),
+    UNIQUE (suspension_list, suspension_index)
 );
 CREATE INDEX attestation_by_subject ON attestation (subject_uri);
 
+-- Our own status lists, in pairs: odd numbers revoke, the even number after suspends.
 CREATE TABLE status_list (
     number     BIGINT PRIMARY KEY,
     purpose    TEXT NOT NULL,                       -- revocation, suspension
@@ -453,48 +459,67 @@ CREATE TABLE credential (
     id           BIGINT PRIMARY KEY,
     account_id   BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     uri          TEXT NOT NULL,
-    document     TEXT NOT NULL,
+    document     TEXT NOT NULL,                     -- as it was received
     issuer       TEXT NOT NULL,                     -- did:web:…
-    issuer_name  TEXT NOT NULL,
-    types        TEXT NOT NULL,
+    claim        TEXT NOT NULL,                     -- JSON: what it says, in our codes
     profession   TEXT NOT NULL,
-    specialties  TEXT NOT NULL,
     country      TEXT NOT NULL,
-    assurance    TEXT NOT NULL,
-    valid_from   BIGINT NOT NULL,
     valid_until  BIGINT NOT NULL,
-    consent      TEXT NOT NULL,                     -- local accounts: offered, published, declined; peers: published
-    state        TEXT NOT NULL,                     -- trusted, untrusted, stale, suspended, revoked, expired, invalid, key-discontinuity
-    reason       TEXT NOT NULL,
-    path         TEXT NOT NULL,                     -- JSON array: who says so, and why it counts here
+    proof_key    TEXT NOT NULL,                     -- the Multikey that verified it
+    consent      TEXT NOT NULL,                     -- offered, published, declined, withdrawn
     offer_uri    TEXT NOT NULL,
+    fault        TEXT NOT NULL,                     -- JSON: what makes it invalid whoever is trusted; '' when nothing
+    state        TEXT NOT NULL,                     -- trusted, untrusted, stale, suspended, revoked, expired, invalid, key-discontinuity
+    reason       TEXT NOT NULL,                     -- JSON: code and args
+    assurance    TEXT NOT NULL,                     -- what it is worth here
+    path         TEXT NOT NULL,                     -- JSON array: who says so, and why it counts here
     first_seen   BIGINT NOT NULL,
     checked_at   BIGINT NOT NULL,
-    recheck_at   BIGINT NOT NULL,
+    recheck_at   BIGINT NOT NULL,                   -- what was decided holds until then
     UNIQUE (account_id, uri)
 );
 CREATE INDEX credential_by_issuer ON credential (issuer);
 CREATE INDEX credential_recheck ON credential (recheck_at);
+CREATE INDEX credential_by_uri ON credential (uri);
+
+CREATE TABLE credential_status (
+    url           TEXT NOT NULL,                    -- a status list
+    credential_id BIGINT NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
+    purpose       TEXT NOT NULL,
+    bit           BIGINT NOT NULL,
+    PRIMARY KEY (url, credential_id, purpose, bit)
+);
+CREATE INDEX credential_status_by_credential ON credential_status (credential_id);
+
+CREATE TABLE credential_specialty (
+    specialty     TEXT NOT NULL,
+    credential_id BIGINT NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
+    PRIMARY KEY (specialty, credential_id)
+);
+CREATE INDEX credential_specialty_by_credential ON credential_specialty (credential_id);
 
 CREATE TABLE issuer (
     did         TEXT PRIMARY KEY,
     document    TEXT NOT NULL,
-    pinned      TEXT NOT NULL,                      -- JSON array of Multikeys first seen
+    pinned      TEXT NOT NULL,                      -- JSON array of Multikeys: first seen, or continuous with those
     state       TEXT NOT NULL,                      -- known, key-discontinuity
-    name        TEXT NOT NULL,
     fetched_at  BIGINT NOT NULL,
-    fresh_until BIGINT NOT NULL
+    fresh_until BIGINT NOT NULL,
+    tried_at    BIGINT NOT NULL,
+    last_error  TEXT NOT NULL
 );
 
 CREATE TABLE status_cache (
     url         TEXT PRIMARY KEY,
     issuer      TEXT NOT NULL,
     purpose     TEXT NOT NULL,
-    bits        BYTEA NOT NULL,
+    bits        BYTEA NOT NULL,                     -- empty while no good list was had
     valid_from  BIGINT NOT NULL,                    -- never goes backwards
     valid_until BIGINT NOT NULL,
     ttl         BIGINT NOT NULL,
-    fetched_at  BIGINT NOT NULL
+    fetched_at  BIGINT NOT NULL,
+    tried_at    BIGINT NOT NULL,
+    last_error  TEXT NOT NULL
 );
 
 CREATE TABLE trust_policy (
@@ -513,13 +538,17 @@ CREATE TABLE verification_request (
     scheme      TEXT NOT NULL,                      -- rpps, npi, gmc, …
     sealed      BYTEA NOT NULL,                     -- number and note, readable by verifiers only, erased on decision
     number_hmac TEXT NOT NULL,                      -- to find one number claimed twice
+    evidence_hash TEXT NOT NULL,                    -- SHA-256 of what was sealed; stays when that is erased
     state       TEXT NOT NULL,                      -- waiting, approved, refused, withdrawn
+    attestation_id BIGINT,
     decided_by  BIGINT,
     decided_at  BIGINT,
     reason      TEXT NOT NULL,
     created_at  BIGINT NOT NULL
 );
 CREATE INDEX verification_request_waiting ON verification_request (state, id);
+CREATE INDEX verification_request_by_number ON verification_request (number_hmac);
+CREATE INDEX verification_request_by_account ON verification_request (account_id, id);
 
 -- ── cases ──────────────────────────────────────────────────────────────────────────────────────────────────
 
