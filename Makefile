@@ -55,6 +55,7 @@ bench: ## the benchmarks, each a ratio against a floor measured in the same run
 docs: ## the pages that are written from the code
 	@$(SETUP) dev
 	$(BIN)/python bin/settings_guide.py
+	$(BIN)/python bin/federation_guide.py
 
 lock: ## renew requirements/*.lock after a change of pyproject.toml (ARGS=--upgrade: to the newest)
 	$(LOCK) $(ARGS) pyproject.toml --extra postgres -o requirements/runtime.lock

@@ -44,7 +44,7 @@ async def instance_actor(request: Request) -> Response:
 
 
 async def post(request: Request) -> Response:
-    """GET /users/NAME/posts/ID, for those who sign and may read it; otherwise there is nothing here (M12)."""
+    """GET /users/NAME/posts/ID: a post, for those who sign and may read it, and nothing for anybody else (M12)."""
     instance = instance_of(request)
     username, id_ = request.path_params["username"], request.path_params["id"]
     if wants_page(request) and id_.isdigit():
@@ -71,7 +71,7 @@ async def _buried(view: View, uri: str) -> Response:
 
 
 async def activity(request: Request) -> Response:
-    """GET of a public activity of ours by its id."""
+    """GET of an activity: a public one of ours, by its id."""
     instance = instance_of(request)
     await require_asker(request)
     async with instance.store.view() as view:

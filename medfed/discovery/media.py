@@ -31,7 +31,7 @@ class Media:
         self._size = 0
 
     async def own(self, request: Request) -> Response:
-        """GET /media/KEY."""
+        """GET /media/KEY: an image of a post or profile of ours."""
         instance, key = instance_of(request), request.path_params["key"]
         async with instance.store.view() as view:
             attachment = await posts.find_attachment_by_file(view, key)

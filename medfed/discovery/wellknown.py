@@ -25,7 +25,7 @@ class Jrd(Json):
 
 
 async def webfinger(request: Request) -> Response:
-    """GET /.well-known/webfinger?resource=acct:NAME@DOMAIN (or a URL of ours). Raises Malformed, NotFound."""
+    """GET /.well-known/webfinger: who `acct:NAME@DOMAIN`, or a URL of ours, is. Raises Malformed, NotFound."""
     instance = instance_of(request)
     resource = request.query_params.get("resource", "")
     if not resource:
@@ -61,12 +61,12 @@ async def _find(view: View, instance: Instance, scheme: str, resource: str) -> A
 
 
 async def nodeinfo_links(request: Request) -> Response:
-    """GET /.well-known/nodeinfo."""
+    """GET /.well-known/nodeinfo: where the NodeInfo documents are, and the instance actor."""
     return Json(wellknown.nodeinfo_links(instance_of(request).here.uris), headers=_CACHED)
 
 
 async def nodeinfo(request: Request) -> Response:
-    """GET /nodeinfo/2.0 and /nodeinfo/2.1."""
+    """GET /nodeinfo/VERSION: what this server is, and how busy (2.0 and 2.1)."""
     instance = instance_of(request)
     version = request.path_params["version"]
     if version not in wellknown.NODEINFO_VERSIONS:
@@ -87,23 +87,23 @@ async def nodeinfo(request: Request) -> Response:
 
 
 async def host_meta(request: Request) -> Response:
-    """GET /.well-known/host-meta."""
+    """GET /.well-known/host-meta: where WebFinger is, as XRD."""
     text = wellknown.host_meta(instance_of(request).here.uris)
     return Response(text, media_type="application/xrd+xml", headers=_CACHED)
 
 
 async def host_meta_json(request: Request) -> Response:
-    """GET /.well-known/host-meta.json."""
+    """GET /.well-known/host-meta.json: the same as JRD."""
     return Jrd(wellknown.host_meta_json(instance_of(request).here.uris), headers=_CACHED)
 
 
 async def change_password(_request: Request) -> Response:
-    """GET /.well-known/change-password, for password managers."""
+    """GET /.well-known/change-password: the page, for password managers."""
     return RedirectResponse("/settings", status_code=302)
 
 
 async def security_txt(request: Request) -> Response:
-    """GET /.well-known/security.txt."""
+    """GET /.well-known/security.txt: whom to tell of a vulnerability."""
     here = instance_of(request).here
     if not here.contact:
         raise NotFound("no contact is configured")

@@ -1,0 +1,15 @@
+"""What is documented is what is there: pages that are written from the code are up to date."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+def test_federation_md_says_what_the_route_tables_say() -> None:
+    program = "import federation_guide as f; print(f.page(f.PAGE.read_text('utf-8')), end='')"
+    written = subprocess.run(
+        [sys.executable, "-c", program], cwd=HERE / "bin", capture_output=True, text=True, check=True
+    ).stdout
+    assert (HERE / "FEDERATION.md").read_text("utf-8") == written, "run `make docs`"
