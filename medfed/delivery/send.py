@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from medfed.accounts.sign import signer
@@ -44,7 +45,7 @@ class Deliverer:
         for host in hosts:
             task = asyncio.create_task(self._lane(host), name=f"lane {host}")
             self._busy[host] = task
-            task.add_done_callback(lambda done, host=host: self._free(host, done))
+            task.add_done_callback(partial(self._free, host))
         return bool(hosts)
 
     def _free(self, host: str, done: asyncio.Task[None]) -> None:
