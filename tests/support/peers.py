@@ -48,7 +48,6 @@ class Peer:
     port: int = 0
     heard: list[bytes] = field(default_factory=list)
     connections: int = 0
-    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
     def authority(self) -> str:
