@@ -45,6 +45,10 @@ _METHODS_FOR: Final[Mapping[Assurance, tuple[str, ...]]] = {
 }
 
 
+Consent: TypeAlias = Literal["offered", "published", "declined", "withdrawn"]
+"""What the holder has decided; for a peer's account, what its server shows."""
+
+
 class CredentialState(StrEnum):
     """Where a credential stands here."""
 
@@ -165,7 +169,7 @@ class Credential:
     claim: Claim
     document: str
     proof_key: str
-    consent: Literal["offered", "published", "declined", "withdrawn"]
+    consent: Consent
     offer_uri: str
     fault: Reason | None
     state: CredentialState

@@ -1,0 +1,54 @@
+"""The background work of verification, promised in the transaction of its cause: names of tasks, and how to ask."""
+
+from typing import Final
+
+from medfed.activitypub.here import Here
+from medfed.kernel.clock import Millis
+from medfed.storage import tasks
+from medfed.storage.database import Transaction
+
+WAKE: Final = "tasks"
+
+CHECK: Final = "credentials.check"
+"""Look at what an account shows: {account_id}."""
+OFFER: Final = "credentials.offer"
+"""Fetch what an issuer offers to a member: {account_id, uri, offer_uri, issuer_actor}."""
+LISTS: Final = "credentials.lists"
+"""Fetch status lists now: {urls}."""
+ISSUER: Final = "credentials.issuer"
+"""Fetch the keys of an issuer now: {did}."""
+POLL: Final = "credentials.poll"
+"""Fetch every list and issuer document that is due, and decide what time has changed: {}; repeated."""
+SIGN: Final = "credentials.sign"
+"""Sign our own lists anew: {}; repeated."""
+
+
+async def look_at(tx: Transaction, here: Here, account_id: int, *, at: Millis | None = None) -> None:
+    """Ask for a look at what an account shows."""
+    await _ask(tx, here, CHECK, {"account_id": account_id}, once=str(account_id), at=at)
+
+
+async def fetch_offer(
+    tx: Transaction, here: Here, *, account_id: int, uri: str, offer_uri: str, issuer_actor: str
+) -> None:
+    """Ask for a credential that was offered to a member."""
+    payload = {"account_id": account_id, "uri": uri, "offer_uri": offer_uri, "issuer_actor": issuer_actor}
+    await _ask(tx, here, OFFER, payload, once=offer_uri)
+
+
+async def fetch_lists(tx: Transaction, here: Here, urls: list[str]) -> None:
+    """Ask for status lists of which we heard that they changed."""
+    await _ask(tx, here, LISTS, {"urls": urls}, once=" ".join(sorted(urls)))
+
+
+async def fetch_issuer(tx: Transaction, here: Here, did: str) -> None:
+    """Ask for the keys of an issuer that says they changed."""
+    await _ask(tx, here, ISSUER, {"did": did}, once=did)
+
+
+async def _ask(
+    tx: Transaction, here: Here, kind: str, payload: dict[str, object], *, once: str, at: Millis | None = None
+) -> None:
+    run_at = here.now() if at is None else at
+    await tasks.enqueue(tx, id_=here.ids.new(), kind=kind, payload=payload, run_at=run_at, once=f"{kind}/{once}")
+    tx.wake(WAKE)
