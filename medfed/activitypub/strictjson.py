@@ -10,6 +10,7 @@ from medfed.kernel.errors import Malformed
 
 _LONG_NUMBER: Final = re.compile(rb"[-+.\deE]{17,}")
 _INTEGER: Final = re.compile(rb"-?\d+")
+_LONGEST_INTEGER: Final = len(f"-{limits.JSON_INT}")
 
 _NUL: Final = b"\\u0000"
 _BACKSLASH: Final = b"\\\\"
@@ -94,5 +95,7 @@ def _refuse_big_integers(numbers: list[float], data: bytes) -> None:
     # The parser turns integers of more than 64 bits into floats, so the text has to tell which were meant.
     if any(abs(number) >= 2**63 for number in numbers):
         outside_strings = b" ".join(_without_escapes(data).split(b'"')[::2])
-        if any(_INTEGER.fullmatch(number) for number in _LONG_NUMBER.findall(outside_strings)):
+        written = [text for text in _LONG_NUMBER.findall(outside_strings) if _INTEGER.fullmatch(text)]
+        # Longer than any integer within bounds can be, or one that is not: int() of a long text would be slow.
+        if any(len(text) > _LONGEST_INTEGER or abs(int(text)) > limits.JSON_INT for text in written):
             raise Malformed("an integer of the document is beyond 2^53 - 1")

@@ -136,3 +136,7 @@ def test_a_nul_character_is_refused_and_talk_of_one_is_not() -> None:
     with pytest.raises(Malformed, match="NUL"):
         strictjson.parse(rb'{"content": "a\u0000b"}')
     assert strictjson.parse(rb'{"content": "write \\u0000"}') == {"content": "write \\u0000"}
+
+
+def test_a_large_float_does_not_make_an_integer_beside_it_too_big() -> None:
+    assert strictjson.parse(b"[-1000000000000000, 9.223372036854776e+18]") == [-(10**15), 2.0**63]
