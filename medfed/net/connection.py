@@ -153,9 +153,7 @@ class Connection(asyncio.Protocol):
 
     def _arm(self, now: float) -> None:
         # One timer per request serves both limits: silence only matters when it fires.
-        self._timer = self._loop.call_at(
-            min(self._deadline, max(self._heard, now) + self._read_gap), self._tick
-        )
+        self._timer = self._loop.call_at(min(self._deadline, max(self._heard, now) + self._read_gap), self._tick)
 
     def _tick(self) -> None:
         now = self._loop.time()

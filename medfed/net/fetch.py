@@ -76,9 +76,7 @@ async def fetch_json(
 
     Raises Blocked, Unreachable, RemoteGone, RemoteRefused.
     """
-    response = await net.get(
-        url, accept=", ".join(types), limit=limit, sign=sign, timeout=timeout, compressed=True
-    )
+    response = await net.get(url, accept=", ".join(types), limit=limit, sign=sign, timeout=timeout, compressed=True)
     require_success(response)
     essence, _ = _media_type(response)
     if essence not in types:

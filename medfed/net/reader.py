@@ -191,9 +191,7 @@ class ResponseReader:
             self._failure = self._too_large("number of interim responses")
 
     def _choose_decoder(self) -> None:
-        codings = [
-            value.strip().lower() for name, value in self._headers if name.lower() == b"content-encoding"
-        ]
+        codings = [value.strip().lower() for name, value in self._headers if name.lower() == b"content-encoding"]
         if codings in ([], [b"identity"], [b""]):
             return
         if codings in ([b"gzip"], [b"x-gzip"]):
@@ -201,9 +199,7 @@ class ResponseReader:
         elif codings == [b"deflate"]:
             self._decoder = zlib.decompressobj()
         elif self._needs_all():
-            self._failure = RemoteRefused(
-                "unknown content coding", host=self._host, remote_status=self.status
-            )
+            self._failure = RemoteRefused("unknown content coding", host=self._host, remote_status=self.status)
         else:
             self._finish_without_the_rest()
 
