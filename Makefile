@@ -56,6 +56,7 @@ docs: ## the pages that are written from the code
 	@$(SETUP) dev
 	$(BIN)/python bin/settings_guide.py
 	$(BIN)/python bin/federation_guide.py
+	$(BIN)/python bin/limits_guide.py
 
 lock: ## renew requirements/*.lock after a change of pyproject.toml (ARGS=--upgrade: to the newest)
 	$(LOCK) $(ARGS) pyproject.toml --extra postgres -o requirements/runtime.lock
