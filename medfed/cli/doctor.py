@@ -1,0 +1,120 @@
+"""medfed doctor: says in words what is wrong with an installation, and what to do about it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+import click
+
+from medfed.cli.actions import config_of, perform
+from medfed.cli.output import Failed, json_option, show
+from medfed.cli.serve import warnings
+from medfed.instance import Instance, key_path
+from medfed.kernel.clock import HOUR
+from medfed.kernel.errors import Misconfigured
+from medfed.settings import Settings
+from medfed.storage import accounts, moderation, outbox, tasks
+
+Weight: TypeAlias = Literal["ok", "warning", "problem"]
+
+_LITTLE_SPACE: Final = 1024**3
+_MARKS: Final = {"ok": "✓", "warning": "!", "problem": "✗"}
+
+
+@click.command()
+@json_option
+@config_of
+def doctor(config: str, *, as_json: bool) -> None:
+    """Say what is wrong with this installation, in words. Exit status 1 when something is."""
+    found = perform(config, "doctor")["findings"]
+    lines = [f"{_MARKS[finding['weight']]} {finding['says']}" for finding in found]
+    show({"findings": found}, as_json=as_json, text=lambda: "\n".join(lines))
+    problems = [finding for finding in found if finding["weight"] == "problem"]
+    if problems:
+        raise Failed("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
+
+
+async def examine(instance: Instance) -> dict[str, Any]:
+    """Findings, each with a weight and a sentence."""
+    settings = instance.settings
+    findings = [*_files(settings), *_configuration(settings)]
+    findings += await _database(instance)
+    findings += await _identity(instance)
+    findings += await _work(instance)
+    return {"findings": [{"weight": weight, "says": says} for weight, says in findings]}
+
+
+def _files(settings: Settings) -> Iterator[tuple[Weight, str]]:
+    folder, key = settings.instance.data_dir, key_path(settings)
+    for path, mode in ((folder, 0o700), (key, 0o600)):
+        loose = path.stat().st_mode & 0o777 & ~mode
+        if loose:
+            yield "problem", f"{path} can be read by other users; run: chmod {mode:o} {path}"
+    if not os.access(folder, os.W_OK):
+        yield "problem", f"{folder} cannot be written"
+    free = shutil.disk_usage(folder).free
+    if free < _LITTLE_SPACE:
+        yield "warning", f"only {free // 1024**2} MiB are free in {folder}"
+    else:
+        yield "ok", f"{free // 1024**3} GiB are free in {folder}"
+    ca_file = settings.federation.ca_file
+    if ca_file and not Path(ca_file).is_file():
+        yield "problem", f"federation.ca_file: there is no file {ca_file}"
+
+
+def _configuration(settings: Settings) -> Iterator[tuple[Weight, str]]:
+    for sentence in warnings(settings):
+        yield "warning", sentence
+    if settings.instance.public_url.startswith("http:"):
+        yield "warning", "instance.public_url is not https: peers will not trust it; development only"
+    if not settings.instance.contact:
+        yield "warning", "instance.contact is empty: nobody can be asked when something goes wrong"
+    if not settings.mail.url:
+        yield "warning", f"mail.url is empty: mail is written to {settings.instance.data_dir / 'mail'}"
+    if settings.http.host in ("0.0.0.0", "::") and not settings.http.trusted_proxies:  # noqa: S104 - compared, not bound
+        yield "warning", "http.host is open to every network, and no proxy is trusted; put TLS in front"
+
+
+async def _database(instance: Instance) -> list[tuple[Weight, str]]:
+    await instance.store.ping()
+    doubts = await instance.store.doubts()
+    if doubts:
+        return [("warning", doubt) for doubt in doubts]
+    return [("ok", f"the database ({instance.store.engine}) answers and is up to date")]
+
+
+async def _identity(instance: Instance) -> list[tuple[Weight, str]]:
+    try:
+        actor = await instance.actor()
+        async with instance.store.view() as view:
+            await instance.keyring.rsa(view, actor.id)
+            count = await accounts.count_members(view)
+            broken = await moderation.first_broken_link(view)
+    except Misconfigured as error:
+        return [("problem", str(error))]
+    found: list[tuple[Weight, str]] = [("ok", f"{instance.here.domain} has its keys, and {count} members")]
+    if count == 0:
+        found.append(("warning", "nobody can sign in yet: medfed member create NAME --email ADDRESS --role admin"))
+    if broken is not None:
+        found.append(("problem", f"the audit trail is broken at entry {broken}"))
+    return found
+
+
+async def _work(instance: Instance) -> list[tuple[Weight, str]]:
+    now = instance.here.now()
+    async with instance.store.view() as view:
+        owed, waiting = await outbox.overview(view), await tasks.overview(view)
+    found: list[tuple[Weight, str]] = []
+    failing = [row["host"] for row in owed if row["failing_since"]]
+    if failing:
+        found.append(("warning", f"{len(failing)} peers do not take what they are owed; see medfed queue list"))
+    dead = [row["kind"] for row in waiting if row["state"] == "dead"]
+    if dead:
+        found.append(
+            ("problem", f"{len(dead)} tasks have failed for good, the first: {dead[0]}; see medfed queue list")
+        )
+    if any(row["state"] == "waiting" and row["run_at"] < now - HOUR for row in waiting):
+        found.append(("problem", "tasks have been due for an hour: no worker runs"))
+    return found

@@ -1,0 +1,81 @@
+"""How commands speak: data to stdout, everything else to stderr, one sentence for what failed."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+import click
+
+from medfed.kernel.errors import MedfedError
+from medfed.kernel.observe import escaped
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_WIDEST: Final = 60
+
+
+class Failed(click.ClickException):
+    """The command was refused or failed; the message is the one sentence that is said."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        """Say it on stderr."""
+        click.echo(f"medfed: {self.message}", file=file, err=True)
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn every error that is raised on purpose into a sentence and exit status 1."""
+    try:
+        yield
+    except MedfedError as error:
+        raise Failed(escaped(str(error)) or type(error).__name__) from error
+
+
+def json_option(function: F) -> F:
+    """Adds --json: one JSON document on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(function)
+
+
+def say(sentence: str) -> None:
+    """Tell the operator something that is not data."""
+    click.echo(sentence, err=True)
+
+
+def show(result: Any, *, as_json: bool, text: Callable[[], str]) -> None:
+    """Print data: as JSON, or the text for people (nothing at all when it is empty)."""
+    if as_json:
+        click.echo(json.dumps(result, ensure_ascii=False, indent=2))
+        return
+    shown = text()
+    if shown:
+        click.echo(shown)
+
+
+def table(rows: Sequence[Mapping[str, Any]], *names: str) -> str:
+    """Rows in columns. Control characters, which a peer may have sent, do not reach the terminal."""
+    heads = {name: name.replace("_", " ") for name in names}
+    lines = [heads, *({name: _cell(row.get(name)) for name in names} for row in rows)]
+    widths = {name: max(len(line[name]) for line in lines) for name in names}
+    return "\n".join("  ".join(line[name].ljust(widths[name]) for name in names).rstrip() for line in lines)
+
+
+def facts(record: Mapping[str, Any]) -> str:
+    """One record, a line for each fact."""
+    width = max(map(len, record), default=0)
+    return "\n".join(
+        f"{name.replace('_', ' ').ljust(width)}  {_cell(value)}".rstrip() for name, value in record.items()
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value) or "–"
+    text = escaped(str(value))
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"

@@ -1,0 +1,262 @@
+"""medfed member, medfed token."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from medfed.accounts import passwords, register, sessions, tokens
+from medfed.cli.actions import BY, config_of, perform
+from medfed.cli.output import facts, json_option, say, show, table
+from medfed.domain.accounts import ROLES, Member, Role
+from medfed.instance import Instance
+from medfed.kernel.clock import iso
+from medfed.kernel.errors import Invalid
+from medfed.storage import accounts
+
+_USERNAME = click.argument("username")
+
+
+@click.group()
+def member() -> None:
+    """Members: people with a login here."""
+
+
+@member.command("create")
+@_USERNAME
+@click.option("--email", required=True)
+@click.option("--role", type=click.Choice(ROLES), default="member", show_default=True)
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
+@click.option("--display-name", default="")
+@click.option("--language", default="", help="Language of the interface.")
+@click.option("--locked", is_flag=True, help="They approve their followers.")
+@json_option
+@config_of
+def _create(config: str, /, username: str, *, password_stdin: bool, as_json: bool, **more: Any) -> None:
+    """Create a confirmed member; prints a one-time password if none is given."""
+    password = _password_from_stdin() if password_stdin else None
+    made = perform(config, "member.create", username=username, password=password, **more)
+    show(made, as_json=as_json, text=lambda: facts(_brief(made)))
+
+
+async def create_member(
+    instance: Instance,
+    *,
+    username: str,
+    email: str,
+    role: Role = "member",
+    password: str | None = None,
+    display_name: str = "",
+    language: str = "",
+    locked: bool = False,
+) -> dict[str, Any]:
+    """A new, confirmed and approved member, with the password if it was made here."""
+    chosen = passwords.one_time_password() if password is None else password
+    passwords.check_password(chosen, username=username, email=email)
+    password_hash = await passwords.hash_password(chosen)
+    keys = await register.new_keys()
+    async with instance.store.transaction("create member") as tx:
+        made = await register.register(
+            tx,
+            instance.here,
+            username=username,
+            email=email,
+            password_hash=password_hash,
+            keys=keys,
+            role=role,
+            display_name=display_name,
+            language=language,
+            locked=locked,
+        )
+    return _facts(made) | ({"password": chosen} if password is None else {})
+
+
+@member.command("list")
+@json_option
+@config_of
+def _list(config: str, *, as_json: bool) -> None:
+    """Every member."""
+    found = perform(config, "member.list")
+    show(found, as_json=as_json, text=lambda: table(found, "username", "display_name", "email", "role", "state"))
+
+
+async def list_members(instance: Instance) -> list[dict[str, Any]]:
+    """Every member, oldest first."""
+    found: list[dict[str, Any]] = []
+    after = 0
+    async with instance.store.view() as view:
+        while some := await accounts.members(view, after=after, limit=500):
+            found += [_facts(each) for each in some]
+            after = some[-1].account.id
+    return found
+
+
+@member.command("set-role")
+@_USERNAME
+@click.argument("role", type=click.Choice(ROLES))
+@config_of
+def _set_role(config: str, username: str, role: str) -> None:
+    """Give a member another role; they must sign in again."""
+    perform(config, "member.set-role", username=username, role=role)
+    say(f"{username} is {role} now, and must sign in again")
+
+
+async def set_role(instance: Instance, *, username: str, role: str) -> dict[str, Any]:
+    """Give a member another role."""
+    async with instance.store.transaction("set role") as tx:
+        found = await sessions.get_member(tx, instance.here, username)
+        await sessions.set_role(tx, instance.here, found.account, role, by=BY)
+        return {"username": found.account.username, "role": role}
+
+
+@member.command("set-password")
+@_USERNAME
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
+@json_option
+@config_of
+def _set_password(config: str, username: str, *, password_stdin: bool, as_json: bool) -> None:
+    """Replace a password; prints a one-time password if none is given. Ends every session and token."""
+    password = _password_from_stdin() if password_stdin else None
+    done = perform(config, "member.set-password", username=username, password=password)
+    show(done, as_json=as_json, text=lambda: str(done.get("password", "")))
+
+
+async def set_password(instance: Instance, *, username: str, password: str | None = None) -> dict[str, Any]:
+    """Replace a password, and end every session and token."""
+    chosen = passwords.one_time_password() if password is None else password
+    passwords.check_password(chosen, username=username)
+    password_hash = await passwords.hash_password(chosen)
+    async with instance.store.transaction("set password") as tx:
+        found = await sessions.get_member(tx, instance.here, username)
+        await sessions.change_password(tx, instance.here, found.account.id, password_hash, by=BY)
+    return {"username": found.account.username} | ({"password": chosen} if password is None else {})
+
+
+@member.command("approve")
+@_USERNAME
+@config_of
+def _approve(config: str, username: str) -> None:
+    """Let in somebody who has signed up."""
+    perform(config, "member.approve", username=username)
+
+
+async def approve_member(instance: Instance, *, username: str) -> dict[str, Any]:
+    """Let in somebody who has signed up."""
+    async with instance.store.transaction("approve member") as tx:
+        found = await sessions.get_member(tx, instance.here, username)
+        await register.approve(tx, instance.here, found.account.id, by=BY)
+        return {"username": found.account.username}
+
+
+@member.command("disable")
+@_USERNAME
+@config_of
+def _disable(config: str, username: str) -> None:
+    """Close a login, and end every session and token of it."""
+    perform(config, "member.disable", username=username)
+    say(f"{username} can no longer sign in")
+
+
+async def disable_member(instance: Instance, *, username: str) -> dict[str, Any]:
+    """Close a login."""
+    async with instance.store.transaction("disable member") as tx:
+        found = await sessions.get_member(tx, instance.here, username)
+        await sessions.disable(tx, instance.here, found.account, by=BY)
+        return {"username": found.account.username}
+
+
+@member.command("enable")
+@_USERNAME
+@config_of
+def _enable(config: str, username: str) -> None:
+    """Open a closed login again."""
+    perform(config, "member.enable", username=username)
+
+
+async def enable_member(instance: Instance, *, username: str) -> dict[str, Any]:
+    """Open a closed login again."""
+    async with instance.store.transaction("enable member") as tx:
+        found = await sessions.get_member(tx, instance.here, username)
+        await sessions.enable(tx, instance.here, found.account, by=BY)
+        return {"username": found.account.username}
+
+
+@member.command("invite")
+@click.argument("email")
+@json_option
+@config_of
+def _invite(config: str, email: str, *, as_json: bool) -> None:
+    """An invitation for one e-mail address, good for two weeks."""
+    made = perform(config, "member.invite", email=email)
+    show(made, as_json=as_json, text=lambda: str(made["invitation"]))
+
+
+async def invite_member(instance: Instance, *, email: str) -> dict[str, Any]:
+    """An invitation for one e-mail address."""
+    return {"email": email, "invitation": register.invite(instance.here, email)}
+
+
+@click.group()
+def token() -> None:
+    """Bearer tokens for the client API."""
+
+
+@token.command("create")
+@_USERNAME
+@click.option("--scopes", default="read write follow push", show_default=True)
+@json_option
+@config_of
+def _create_token(config: str, username: str, scopes: str, *, as_json: bool) -> None:
+    """Print a token that acts for a member. It is shown this once, and stored nowhere."""
+    made = perform(config, "token.create", username=username, scopes=scopes)
+    show(made, as_json=as_json, text=lambda: str(made["token"]))
+
+
+async def create_token(instance: Instance, *, username: str, scopes: str) -> dict[str, Any]:
+    """A token that acts for a member. Raises Invalid when the member may not sign in."""
+    async with instance.store.transaction("create token") as tx:
+        found = await sessions.get_member(tx, instance.here, username)
+        if not found.may_sign_in:
+            raise Invalid(f"{found.account.username} may not sign in")
+        made = await tokens.issue(tx, instance.here, found, scopes, by=BY)
+    return {
+        "token": made,
+        "token_type": "Bearer",
+        "scopes": tokens.check_scopes(scopes),
+        "username": found.account.username,
+    }
+
+
+def _facts(member: Member) -> dict[str, Any]:
+    account = member.account
+    return {
+        "id": str(account.id),
+        "username": account.username,
+        "handle": account.handle,
+        "display_name": account.display_name,
+        "email": member.email,
+        "role": member.role,
+        "state": _state(member),
+        "created_at": iso(member.created_at),
+        "uri": account.uri,
+        "url": account.url,
+    }
+
+
+def _state(member: Member) -> str:
+    if member.disabled_at is not None:
+        return "disabled"
+    if not member.account.active:
+        return "suspended"
+    if member.confirmed_at is None:
+        return "unconfirmed"
+    return "active" if member.approved_at is not None else "waiting"
+
+
+def _brief(made: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: made[name] for name in ("handle", "email", "role", "url", "password") if name in made}
+
+
+def _password_from_stdin() -> str:
+    return sys.stdin.readline().rstrip("\r\n")

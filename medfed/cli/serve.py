@@ -1,0 +1,216 @@
+"""medfed serve, medfed worker: the processes that run for long, from start to a stop that loses nothing."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import uvicorn
+import uvloop
+
+from medfed.app import build_app
+from medfed.cli import actions, remote
+from medfed.cli.output import failures, say
+from medfed.cli.setup import make_identity
+from medfed.instance import Instance, open_instance
+from medfed.kernel.errors import Misconfigured
+from medfed.kernel.observe import log_to
+from medfed.settings import Settings
+from medfed.storage import migrate
+from medfed.worker.loop import Worker
+
+log: Final = logging.getLogger(__name__)
+
+KEEP_ALIVE_SECONDS: Final = 65
+"""Longer than a proxy keeps its idle connections, so that it is the one to close them."""
+STOP_SECONDS: Final = 10
+CONNECTIONS: Final = 2_000
+_STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+@click.command()
+@click.option("--host", default=None, help="Address to bind; default http.host.")
+@click.option("--port", default=None, type=click.IntRange(0, 65_535), help="Port to bind; default http.port.")
+@click.option("--workers", default=1, type=click.IntRange(1, 64), help="Processes; more than one needs PostgreSQL.")
+@click.option("--no-worker", is_flag=True, help="Leave the background work to `medfed worker`.")
+@click.option("--fd", default=None, type=int, hidden=True, help="Serve on this inherited socket.")
+@actions.config_of
+def serve(config: str, host: str | None, port: int | None, workers: int, *, no_worker: bool, fd: int | None) -> None:
+    """Serve, and do the background work in the same process. SIGTERM stops it gracefully."""
+    with failures():
+        settings = actions.load(config)
+        where = (host or settings.http.host, settings.http.port if port is None else port)
+        if workers == 1:
+            _logging()
+            uvloop.run(_serve(settings, *where, work=not no_worker, fd=fd))
+            return
+        if settings.database_url.startswith("sqlite"):
+            raise Misconfigured("several processes need PostgreSQL: set database.url, or leave out --workers")
+    _serve_in_processes(config, *where, workers=workers, no_worker=no_worker)
+
+
+@click.command()
+@actions.config_of
+def worker(config: str) -> None:
+    """Do background work only, beside `medfed serve --no-worker`. SIGTERM stops it."""
+    with failures():
+        settings = actions.load(config)
+        _logging()
+        uvloop.run(_work(settings))
+
+
+async def _serve(settings: Settings, host: str, port: int, *, work: bool, fd: int | None = None) -> None:
+    async with _opened(settings) as instance:
+        for warning in warnings(settings):
+            say(f"WARNING: {warning}")
+        app = build_app(instance, worker=Worker(instance) if work else None)
+        server = _Server(_configured(app, host, port, fd))
+        door = (
+            remote.listening(settings.instance.data_dir / actions.SOCKET, partial(actions.answer, instance))
+            if instance.store.engine == "sqlite"
+            else nullcontext()
+        )
+        async with door:
+            await server.serve()
+        if not server.started:
+            raise Misconfigured(f"the server could not start on {host}:{port}; is the port taken?")
+
+
+async def _work(settings: Settings) -> None:
+    async with _opened(settings) as instance:
+        stopped = asyncio.Event()
+        for number in _STOPPING:
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        working = asyncio.create_task(Worker(instance).run(), name="worker")
+        waiting = asyncio.create_task(stopped.wait(), name="stop")
+        say("working")
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if working.done():
+            working.result()
+        working.cancel()
+        await asyncio.gather(working, waiting, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Instance]:
+    """An instance whose database has the right schema; an empty one is set up."""
+    async with open_instance(settings, role="server") as instance:
+        if await migrate.is_empty(instance.store):
+            await migrate.migrate(instance.store)
+            await make_identity(instance)
+        await actions.require_schema(instance.store)
+        await instance.actor()
+        await instance.levels.reload(instance.store)
+        yield instance
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What must not be so on an instance that real people use; said loudly at every start."""
+    found = []
+    if settings.registration.confirm == "none":
+        found.append('registration.confirm = "none": addresses are not confirmed, and passwords buy tokens; tests only')
+    if not settings.limits.enabled:
+        found.append("limits.enabled = false: nothing is limited; tests and benchmarks only")
+    if settings.federation.allow_http:
+        found.append("federation.allow_http = true: peers are reached without encryption; development only")
+    if settings.registration.mode == "open":
+        found.append('registration.mode = "open": anybody becomes a member without being looked at')
+    return found
+
+
+def _logging() -> None:
+    log_to(sys.stderr, as_json=not sys.stderr.isatty())
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _configured(app: Any, host: str, port: int, fd: int | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        fd=fd,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Whose forwarding headers count is for medfed.edge to say, from http.trusted_proxies (H13).
+        proxy_headers=False,
+        forwarded_allow_ips="",
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens, and returns after a signal, so that what was opened is closed in order."""
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """See uvicorn.Server.startup."""
+        await super().startup(sockets)
+        if self.started and self.config.fd is None:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Unlike uvicorn's own, does not raise the signal again: that would end the process on the spot."""
+        before = {number: signal.signal(number, self.handle_exit) for number in _STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+# ── several processes ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _serve_in_processes(config: str, host: str, port: int, *, workers: int, no_worker: bool) -> None:
+    """Bind once, let `workers` processes accept, start one anew when it dies, stop all of them on a signal."""
+    bound = uvicorn.Config("medfed", host=host, port=port, log_config=None).bind_socket()
+    bound.set_inheritable(True)
+    say(f"listening on http://{host}:{bound.getsockname()[1]} in {workers} processes")
+    command = [sys.executable, "-m", "medfed", "--config", str(Path(config)), "serve", "--fd", str(bound.fileno())]
+    command += ["--no-worker"] if no_worker else []
+    with failures():
+        asyncio.run(_supervise(command, bound.fileno(), workers))
+
+
+async def _supervise(command: list[str], descriptor: int, workers: int) -> None:
+    stopped = asyncio.Event()
+    for number in _STOPPING:
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(_keep_running(command, descriptor, stopped))
+
+
+async def _keep_running(command: list[str], descriptor: int, stopped: asyncio.Event) -> None:
+    while not stopped.is_set():
+        child = await asyncio.create_subprocess_exec(*command, pass_fds=(descriptor,), env=os.environ)
+        ended = asyncio.create_task(child.wait())
+        asked = asyncio.create_task(stopped.wait())
+        await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if stopped.is_set():
+            if child.returncode is None:
+                child.terminate()
+            await ended
+            return
+        if child.returncode == 1:
+            stopped.set()
+            raise Misconfigured("a process of the server could not start; what it said is above")
+        log.error("a process of the server ended (%s) and is started again", child.returncode)
+        await asyncio.sleep(1)
