@@ -221,7 +221,6 @@ class UnverifiedCredential:
     """A credential that was read: well-formed, in our vocabulary, and not to be believed yet."""
 
     claim: Claim
-    proof: ProofClaim
     document: Document
 
 
@@ -234,10 +233,10 @@ class VerifiedCredential:
     document: Document
 
 
-def read_credential(document: Document, *, now: Millis) -> UnverifiedCredential:
-    """Read a credential. Raises Malformed for what is not in the closed schema, BadProof for the proof itself.
+def read_credential(document: Document) -> UnverifiedCredential:
+    """Read a credential. Raises Malformed for what is not in the closed schema.
 
-    Whether it is valid at `now` is for the decision to say; only its proof has to be.
+    Whether it is valid today is for the decision to say, so that an expired one can be shown as just that.
     """
     types = _types(document)
     _check_context(document, types)
@@ -271,13 +270,14 @@ def read_credential(document: Document, *, now: Millis) -> UnverifiedCredential:
         valid_until=valid_until,
         status=_statuses(document.get("credentialStatus"), issuer),
     )
-    return UnverifiedCredential(claim=claim, proof=proofs.read(document, now=now), document=document)
+    return UnverifiedCredential(claim=claim, document=document)
 
 
 def verify(read: UnverifiedCredential, issuer_document: Document, *, now: Millis) -> VerifiedCredential:
     """Check the proof with the key that the issuer's DID document lists for it. Raises BadProof."""
-    key = did.verification_key(issuer_document, read.proof.verification_method, read.claim.issuer, now)
-    proofs.verify(read.proof, key)
+    proof = proofs.read(read.document, now=now)
+    key = did.verification_key(issuer_document, proof.verification_method, read.claim.issuer, now)
+    proofs.verify(proof, key)
     return VerifiedCredential(claim=read.claim, key=key.multikey, document=read.document)
 
 

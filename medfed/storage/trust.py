@@ -59,6 +59,14 @@ _ADD_POLICY = sql(
     """
 )
 
+_FOLLOWS_BY_HOST = sql(
+    """
+    SELECT a.host, COUNT(*) AS follows FROM follow f
+    JOIN account a ON a.local = 0 AND (a.id = f.follower_id OR a.id = f.target_id)
+    GROUP BY a.host
+    """
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownIssuer:
@@ -149,6 +157,11 @@ async def policy_history(view: View, limit: int = 50) -> list[tuple[int, str, Mi
     """(version, author, time) of the last policies, newest first."""
     rows = await view.all(_HISTORY, limit=limit)
     return [(row["version"], row["author"], row["created_at"]) for row in rows]
+
+
+async def follows_by_host(view: View) -> dict[str, int]:
+    """How many follows there are between members and each peer, either way."""
+    return {row["host"]: row["follows"] for row in await view.all(_FOLLOWS_BY_HOST)}
 
 
 def _issuer(row: Row) -> KnownIssuer:

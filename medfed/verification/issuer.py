@@ -93,7 +93,7 @@ async def replace_key(tx: Transaction, here: Here, *, compromised: bool, by: str
 
 
 async def _sign_again(tx: Transaction, attestation: Attestation, signer: wire.Issuer, now: Millis) -> None:
-    claim = wire.read_credential(orjson.loads(attestation.document), now=now).claim
+    claim = wire.read_credential(orjson.loads(attestation.document)).claim
     signed = orjson.dumps(wire.issue(claim, signer, now=now)).decode()
     await credentials.replace_document(tx, attestation.id, signed)
     for known in await credentials.by_uri(tx, attestation.uri):

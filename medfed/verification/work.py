@@ -23,9 +23,9 @@ SIGN: Final = "credentials.sign"
 """Sign our own lists anew: {}; repeated."""
 
 
-async def look_at(tx: Transaction, here: Here, account_id: int, *, at: Millis | None = None) -> None:
-    """Ask for a look at what an account shows."""
-    await _ask(tx, here, CHECK, {"account_id": account_id}, once=str(account_id), at=at)
+async def look_at(tx: Transaction, here: Here, account_id: int, *, cause: str, at: Millis | None = None) -> None:
+    """Ask for a look at what an account shows; once for each `cause`."""
+    await _ask(tx, here, CHECK, {"account_id": account_id}, once=f"{account_id}/{cause}", at=at)
 
 
 async def fetch_offer(
@@ -36,14 +36,14 @@ async def fetch_offer(
     await _ask(tx, here, OFFER, payload, once=offer_uri)
 
 
-async def fetch_lists(tx: Transaction, here: Here, urls: list[str]) -> None:
-    """Ask for status lists of which we heard that they changed."""
-    await _ask(tx, here, LISTS, {"urls": urls}, once=" ".join(sorted(urls)))
+async def fetch_lists(tx: Transaction, here: Here, urls: list[str], *, cause: str) -> None:
+    """Ask for status lists of which we heard that they changed; once for each `cause`."""
+    await _ask(tx, here, LISTS, {"urls": urls}, once=cause)
 
 
-async def fetch_issuer(tx: Transaction, here: Here, did: str) -> None:
-    """Ask for the keys of an issuer that says they changed."""
-    await _ask(tx, here, ISSUER, {"did": did}, once=did)
+async def fetch_issuer(tx: Transaction, here: Here, did: str, *, cause: str) -> None:
+    """Ask for the keys of an issuer that says they changed; once for each `cause`."""
+    await _ask(tx, here, ISSUER, {"did": did}, once=cause)
 
 
 async def _ask(

@@ -1,0 +1,92 @@
+"""The trust policy of this instance: shown whole, tried dry, applied with all its consequences, audited."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from medfed.accounts.peers import set_level as judge
+from medfed.activitypub.here import Here
+from medfed.domain.peers import Level, Peer, effective
+from medfed.domain.trust import Effects, TrustPolicy, did_of, explain
+from medfed.kernel.errors import Conflict, Invalid
+from medfed.storage import moderation, peers, trust
+from medfed.storage.database import Transaction, View
+from medfed.verification.decide import basis, basis_of, decide_everything, decide_issuer, held_by_everybody
+
+
+async def current(view: View) -> TrustPolicy:
+    """The policy in force, with the levels of all peers that an admin has judged."""
+    known = await peers.everyone(view)
+    levels = {peer.domain: peer.level for peer in known if peer.level is not None}
+    return replace(await trust.policy(view), peers=levels)
+
+
+async def dry_run(view: View, here: Here, new: TrustPolicy) -> Effects:
+    """What `apply` would change: for which peers, follows and attestations."""
+    _check(here, new)
+    known = {peer.domain: peer for peer in await peers.everyone(view)}
+    wanted = _levels_wanted(known, new)
+    after = {domain: replace(known.get(domain, Peer(domain=domain)), level=level) for domain, level in wanted.items()}
+    return explain(
+        await basis(view, here),
+        basis_of(here, new, after.values()),
+        levels=[
+            (domain, effective(known.get(domain), here.mode), effective(peer, here.mode))
+            for domain, peer in sorted(after.items())
+        ],
+        follows=await trust.follows_by_host(view),
+        held=await held_by_everybody(view, here),
+        now=here.now(),
+    )
+
+
+def _levels_wanted(known: Mapping[str, Peer], new: TrustPolicy) -> dict[str, Level | None]:
+    """The level that each peer would have: what the document does not name is left to the mode."""
+    if new.peers is None:
+        return {domain: peer.level for domain, peer in known.items()}
+    wanted: dict[str, Level | None] = dict.fromkeys(known)
+    wanted.update(new.peers)
+    return wanted
+
+
+async def apply(tx: Transaction, here: Here, new: TrustPolicy, *, base: int, by: str) -> TrustPolicy:
+    """Put a policy in force, decide everything again, and audit it; the policy with its new version.
+
+    `base` is the version that the new one was made from. Raises Conflict when another came in between, Invalid.
+    """
+    _check(here, new)
+    before = await trust.policy(tx)
+    if base != before.version:
+        raise Conflict(f"version {before.version} of the policy came in between; look at it again")
+    known = {peer.domain: peer for peer in await peers.everyone(tx)}
+    for domain, level in sorted(_levels_wanted(known, new).items()):
+        peer = known.get(domain)
+        if level is not (peer.level if peer else None):
+            await judge(tx, here, domain, level, by=by, note=peer.note if peer else "")
+    applied = replace(new, version=before.version + 1, peers=None)
+    await trust.add_policy(tx, applied, author=by, at=here.now())
+    changed = await decide_everything(tx, here)
+    await moderation.record(
+        tx,
+        at=here.now(),
+        actor=by,
+        action="policy.apply",
+        subject=f"version {applied.version}",
+        detail={"rules": [rule.id for rule in applied.rules], "deny": list(applied.deny), "changed": changed},
+    )
+    return await current(tx)
+
+
+def _check(here: Here, new: TrustPolicy) -> None:
+    if here.uris.did in new.deny:
+        raise Invalid("an instance always recognises its own attestations; it cannot deny itself")
+    if new.peers is not None and here.uris.authority in new.peers:
+        raise Invalid("an instance has no level for itself")
+
+
+async def set_level(tx: Transaction, here: Here, domain: str, level: Level | None, *, by: str, note: str = "") -> int:
+    """Judge a peer, and decide again about what its issuer says; how many attestations stand differently now.
+
+    Raises Invalid for what is no domain. This, not accounts.peers.set_level, is what admins' actions call.
+    """
+    await judge(tx, here, domain, level, by=by, note=note)
+    return await decide_issuer(tx, here, did_of(domain.strip().lower().rstrip(".")))
