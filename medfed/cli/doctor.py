@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, TypeAlias
 import click
 
 from medfed.cli.actions import config_of, perform
+from medfed.cli.modes import warnings
 from medfed.cli.output import Failed, json_option, show
-from medfed.cli.serve import warnings
 from medfed.instance import Instance, key_path
 from medfed.kernel.clock import HOUR
 from medfed.kernel.errors import Misconfigured

@@ -17,6 +17,7 @@ import uvloop
 
 from medfed.app import build_app
 from medfed.cli import actions, remote
+from medfed.cli.modes import warnings
 from medfed.cli.output import failures, say
 from medfed.cli.setup import make_identity
 from medfed.instance import Instance, open_instance
@@ -110,20 +111,6 @@ async def _opened(settings: Settings) -> AsyncIterator[Instance]:
         await instance.actor()
         await instance.levels.reload(instance.store)
         yield instance
-
-
-def warnings(settings: Settings) -> list[str]:
-    """What must not be so on an instance that real people use; said loudly at every start."""
-    found = []
-    if settings.registration.confirm == "none":
-        found.append('registration.confirm = "none": addresses are not confirmed, and passwords buy tokens; tests only')
-    if not settings.limits.enabled:
-        found.append("limits.enabled = false: nothing is limited; tests and benchmarks only")
-    if settings.federation.allow_http:
-        found.append("federation.allow_http = true: peers are reached without encryption; development only")
-    if settings.registration.mode == "open":
-        found.append('registration.mode = "open": anybody becomes a member without being looked at')
-    return found
 
 
 def _logging() -> None:
