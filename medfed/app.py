@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from medfed.api.errors import answer as answer_api
-from medfed.api.routes import ROUTES as API
+from medfed.api.routes import routes as api_routes
 from medfed.discovery.media import routes as media_routes
 from medfed.discovery.routes import ROUTES as DISCOVERY
-from medfed.edge import CORS_HEADERS, Json, Manners, Route, Router, allows_other_origins, instance_of
+from medfed.edge import CORS_HEADERS, Json, Manners, Route, Router, allows_other_origins, instance_of, wants_page
 from medfed.inbox.http import routes as inbox_routes
 from medfed.instance import Instance
 from medfed.kernel.clock import MINUTE
@@ -34,7 +34,7 @@ def build_app(instance: Instance, *, worker: Worker | None = None) -> ASGIApp:
         ("inbox", inbox_routes(instance)),
         ("discovery", DISCOVERY),
         ("discovery", media_routes()),
-        ("api", API),
+        ("api", api_routes(instance)),
         ("web", WEB),
         ("discovery", _health(worker)),
     )
@@ -46,7 +46,13 @@ class _Application:
     """Finds the endpoint, calls it, and answers for what it refuses."""
 
     def __init__(self, routes: Sequence[tuple[str, Route]], worker: Worker | None) -> None:
-        self._router = Router(route for _, route in routes)
+        documents = {(route.method, route.path) for name, route in routes if name == "discovery"}
+        self._pages = {
+            route.path: route for name, route in routes if name == "web" and (route.method, route.path) in documents
+        }
+        """Pages at the paths of documents: the Accept header chooses between them."""
+        pages = {id(page) for page in self._pages.values()}
+        self._router = Router(route for _, route in routes if id(route) not in pages)
         self._edges = {id(route): name for name, route in routes}
         self._worker = worker
 
@@ -62,6 +68,8 @@ class _Application:
         path: str = scope["path"]
         cross_origin = CORS_HEADERS if allows_other_origins(path) else {}
         route, parameters, methods = self._router.find(scope["method"], path)
+        if route is not None and route.path in self._pages and wants_page(request):
+            route = self._pages[route.path]
         if scope["method"] == "OPTIONS" and route is None:
             response = Response(status_code=204 if cross_origin else 405)
         elif route is None:

@@ -29,6 +29,7 @@ from medfed.settings import Settings
 from medfed.storage import accounts
 from medfed.storage.connect import connect
 from medfed.storage.database import Store
+from medfed.verification.recognise import Recogniser
 
 Role: TypeAlias = Literal["server", "tool"]
 
@@ -49,6 +50,7 @@ class Instance:
     lookup: Lookup
     identifier: Identifier
     posts: PostFetcher
+    recogniser: Recogniser
     blobs: Blobs
     images: Images
     mail: Mail
@@ -124,6 +126,7 @@ async def open_instance(
             lookup=lookup,
             identifier=Identifier(store=store, lookup=lookup, levels=levels, here=here),
             posts=PostFetcher(store=store, net=net, here=here, lookup=lookup, sign_as_instance=sign_as_instance),
+            recogniser=Recogniser(store=store, net=net, here=here, sign_as_instance=sign_as_instance),
             blobs=blobs,
             images=Images(blobs),
             mail=Mail(

@@ -17,10 +17,12 @@ from medfed.kernel.html import clean, neutralise
 from medfed.net.client import Net
 from medfed.net.fetch import WEBFINGER_TYPES, fetch_document, fetch_json, same_document
 from medfed.net.message import Signer
-from medfed.storage import accounts
+from medfed.storage import accounts, tasks
 from medfed.storage.database import Store, Transaction
 
 FRESH: Final = 1 * DAY
+CHECK_ATTESTATIONS: Final = "credentials.check"
+"""The kind of task that looks at what an account shows: {account_id}."""
 _FAILED_FOR: Final = 5 * MINUTE
 _FAILURES_KEPT: Final = 10_000
 
@@ -214,4 +216,14 @@ async def store_actor(tx: Transaction, here: Here, actor: PeerActor, *, domain: 
             ),
         )
     await accounts.keep_only_keys(tx, id_, [key.id for key in actor.keys])
+    if actor.attestations:
+        await tasks.enqueue(
+            tx,
+            id_=here.ids.new(),
+            kind=CHECK_ATTESTATIONS,
+            payload={"account_id": id_},
+            run_at=now,
+            once=f"{CHECK_ATTESTATIONS}/{id_}/actor/{now}",
+        )
+        tx.wake("tasks")
     return await accounts.get(tx, id_)

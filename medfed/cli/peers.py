@@ -4,7 +4,6 @@ from typing import Any
 
 import click
 
-from medfed.accounts.peers import set_level
 from medfed.cli.actions import BY, config_of, perform
 from medfed.cli.output import facts, json_option, say, show, table
 from medfed.domain.peers import Level, Peer, effective
@@ -12,6 +11,7 @@ from medfed.instance import Instance
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import NotFound
 from medfed.storage import peers
+from medfed.verification.policy import set_level
 
 LEVELS = tuple(level.value for level in Level)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from medfed.discovery import collections, documents, wellknown
+from medfed.discovery import collections, credentials, documents, wellknown
 from medfed.edge import Endpoint, Route
 
 
@@ -18,6 +18,10 @@ ROUTES: Final = (
     _get("/.well-known/host-meta.json", wellknown.host_meta_json),
     _get("/.well-known/change-password", wellknown.change_password),
     _get("/.well-known/security.txt", wellknown.security_txt),
+    _get("/.well-known/did.json", credentials.did),
+    _get("/credentials/status/{id}", credentials.status_list),
+    _get("/credentials/{id}", credentials.credential),
+    _get("/users/{username}/attestations", credentials.collection),
     _get("/actor", documents.instance_actor),
     _get("/users/{username}", documents.actor),
     _get("/users/{username}/outbox", collections.outbox_of),

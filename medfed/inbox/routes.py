@@ -6,11 +6,12 @@ from typing import Final
 from medfed.activitypub.wire import POST_KINDS, Activity
 from medfed.domain.accounts import KINDS
 from medfed.inbox import resolve
-from medfed.inbox.handlers import actors, posts, reactions, relations
+from medfed.inbox.handlers import actors, credentials, posts, reactions, relations
 from medfed.inbox.handling import Handler, Resolver
 
 POSTS: Final = POST_KINDS
 ACTORS: Final = KINDS
+CREDENTIALS: Final = frozenset({"VerifiableCredential"})
 ANY: Final[frozenset[str]] = frozenset()
 
 
@@ -30,13 +31,17 @@ def _receives(activity: str, kinds: frozenset[str], apply: Handler, fetch: Resol
 
 ROUTES: Final = (
     _receives("Create", ANY, posts.create, resolve.post),
-    _receives("Update", ACTORS, posts.update_actor, resolve.actor),
+    _receives("Update", ACTORS, credentials.update_actor, resolve.actor),
+    _receives("Update", CREDENTIALS, credentials.update_list),
     _receives("Update", POSTS, posts.update, resolve.post),
-    _receives("Delete", ANY, posts.delete),
-    _receives("Add", ANY, posts.add, resolve.added),
+    _receives("Delete", ANY, credentials.delete),
+    _receives("Add", ANY, credentials.add, resolve.added),
+    _receives("Remove", ANY, credentials.remove),
     _receives("Follow", ANY, relations.follow),
-    _receives("Accept", ANY, relations.accept),
-    _receives("Reject", ANY, relations.reject),
+    _receives("Offer", ANY, credentials.offer),
+    _receives("CredentialRequest", ANY, credentials.request),
+    _receives("Accept", ANY, credentials.accept),
+    _receives("Reject", ANY, credentials.reject),
     _receives("Block", ANY, relations.block),
     _receives("Like", ANY, reactions.like),
     _receives("Announce", ANY, reactions.announce, resolve.boosted),

@@ -24,7 +24,7 @@ async def instance_actor(view: View, here: Here) -> Account:
     """The actor that speaks for this instance as an issuer. Raises Misconfigured when there is none."""
     found = await accounts.find_by_uri(view, here.uris.instance_actor)
     if found is None:
-        raise Misconfigured("this instance has no actor of its own; run `medfed migrate`")
+        raise Misconfigured("this instance has no actor of its own; run `medfed init`")
     return found
 
 

@@ -53,7 +53,7 @@ async def current(view: View, here: Here) -> wire.Issuer:
                 method=key.id,
                 key=load_private(here.vault.open(key.sealed, purpose=key.id)),
             )
-    raise Misconfigured("this instance has no key to attest with; run `medfed migrate`")
+    raise Misconfigured("this instance has no key to attest with; run `medfed init`")
 
 
 async def document(view: View, here: Here) -> wire.Document:

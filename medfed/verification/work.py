@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from medfed.accounts.lookup import CHECK_ATTESTATIONS
 from medfed.activitypub.here import Here
 from medfed.kernel.clock import Millis
 from medfed.storage import tasks
@@ -9,7 +10,7 @@ from medfed.storage.database import Transaction
 
 WAKE: Final = "tasks"
 
-CHECK: Final = "credentials.check"
+CHECK: Final = CHECK_ATTESTATIONS
 """Look at what an account shows: {account_id}."""
 OFFER: Final = "credentials.offer"
 """Fetch what an issuer offers to a member: {account_id, uri, offer_uri, issuer_actor}."""

@@ -199,7 +199,7 @@ class Worker:
             else:
                 await self._again(task, f"{type(error).__name__}: {error}", wait=MINUTE * 2 ** min(task.attempts, 6))
         else:
-            await self._finish(task, line.every)
+            await self._finish(task, line.period(self._instance.settings))
 
     async def _finish(self, task: Task, every: Millis | None) -> None:
         async with self._instance.store.transaction("finish task") as tx:

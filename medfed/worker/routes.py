@@ -1,16 +1,22 @@
 """Every background task, and how often the recurring ones run: one line each."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from medfed.domain.accounts import Account
 from medfed.instance import Instance
-from medfed.kernel.clock import DAY, HOUR, Millis
+from medfed.kernel.clock import DAY, HOUR, SECOND, Millis
+from medfed.kernel.errors import Refused, RemoteFailure, Unreachable
 from medfed.notifications.mail import TASK as MAIL
 from medfed.notifications.mail import letter_of
 from medfed.posts import publish
-from medfed.storage import accounts, inbox_log, oauth, outbox, posts
+from medfed.settings import Settings
+from medfed.storage import accounts, inbox_log, oauth, outbox, posts, trust
+from medfed.verification import refresh, work
+
+log: Final = logging.getLogger(__name__)
 
 Run: TypeAlias = Callable[[Instance, Mapping[str, Any]], Awaitable[None]]
 
@@ -20,11 +26,15 @@ KEEP_SENT: Final = 7 * DAY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A kind of task; `every` makes it recurring, in milliseconds."""
+    """A kind of task; `every` makes it recurring, in milliseconds, or as the settings say."""
 
     kind: str
     run: Run
-    every: Millis | None = None
+    every: Millis | Callable[[Settings], Millis] | None = None
+
+    def period(self, settings: Settings) -> Millis | None:
+        """How often it recurs, in milliseconds; None: it does not."""
+        return self.every(settings) if callable(self.every) else self.every
 
 
 async def close_poll(instance: Instance, payload: Mapping[str, Any]) -> None:
@@ -56,9 +66,69 @@ async def send_letter(instance: Instance, payload: Mapping[str, Any]) -> None:
     await instance.mail.send(letter_of(payload))
 
 
+def _poll_period(settings: Settings) -> Millis:
+    return settings.verification.status_interval_seconds * SECOND
+
+
+async def poll_issuers(instance: Instance, _payload: Mapping[str, Any]) -> None:
+    """Ask issuers whether what they attested still stands."""
+    interval = _poll_period(instance.settings)
+    await refresh.poll(instance.recogniser, instance.store, instance.here, interval=interval)
+
+
+async def sign_lists(instance: Instance, _payload: Mapping[str, Any]) -> None:
+    """Our status lists are signed anew before they expire."""
+    await refresh.sign_again(instance.store, instance.here)
+
+
+async def check_attestations(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """Look at what an account shows."""
+    await _settled(instance.recogniser.check_account(int(payload["account_id"])))
+
+
+async def fetch_offer(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """Fetch what an issuer offers to a member."""
+    await _settled(
+        instance.recogniser.receive_offer(
+            int(payload["account_id"]),
+            uri=str(payload["uri"]),
+            offer_uri=str(payload["offer_uri"]),
+            issuer_actor=str(payload["issuer_actor"]),
+        )
+    )
+
+
+async def fetch_lists(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """Fetch status lists that are said to have changed."""
+    await instance.recogniser.refresh_lists([str(url) for url in payload["urls"]])
+
+
+async def fetch_issuer(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """Fetch the keys of an issuer that says they have changed."""
+    async with instance.store.view() as view:
+        known = await trust.issuers(view, [str(payload["did"])])
+    await instance.recogniser.refresh_issuers(known.values())
+
+
+async def _settled(work: Awaitable[None]) -> None:
+    """What a peer gets wrong is settled by being refused; only a peer that does not answer is asked again."""
+    try:
+        await work
+    except Unreachable:
+        raise
+    except (Refused, RemoteFailure) as error:
+        log.info("settled without effect: %s: %s", type(error).__name__, error)
+
+
 ROUTES: Final = (
     Task(kind=MAIL, run=send_letter),
     Task(kind="close-poll", run=close_poll),
     Task(kind="announce-poll", run=announce_poll),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
+    Task(kind=work.CHECK, run=check_attestations),
+    Task(kind=work.OFFER, run=fetch_offer),
+    Task(kind=work.LISTS, run=fetch_lists),
+    Task(kind=work.ISSUER, run=fetch_issuer),
+    Task(kind=work.POLL, run=poll_issuers, every=_poll_period),
+    Task(kind=work.SIGN, run=sign_lists, every=1 * HOUR),
 )

@@ -19,7 +19,6 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from medfed.accounts import register
-from medfed.accounts.peers import set_level
 from medfed.accounts.register import NewKeys
 from medfed.activitypub.keys import generate_ed25519, generate_rsa
 from medfed.app import build_app
@@ -34,6 +33,8 @@ from medfed.posts import compose, publish, read
 from medfed.relations import follow as relating
 from medfed.settings import Settings, from_document
 from medfed.storage import accounts, migrate, posts, timelines
+from medfed.verification import issuer
+from medfed.verification.policy import set_level
 from medfed.worker.loop import Worker
 from tests.support.internet import PretendInternet
 
@@ -224,6 +225,7 @@ async def _open_site(stack: AsyncExitStack, world: World, settings: Settings) ->
     await migrate.migrate(instance.store)
     async with instance.store.transaction("init") as tx:
         await register.register_instance_actor(tx, instance.here, some_keys())
+        await issuer.create_key(tx, instance.here)
     worker = Worker(instance)
     await worker.start()
     app = build_app(instance)
