@@ -4,6 +4,7 @@ Clients of the Mastodon API compare ids as numbers and derive dates from `id >> 
 """
 
 import secrets
+import threading
 
 from medfed.kernel.clock import Clock, Millis
 
@@ -14,13 +15,16 @@ class Ids:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last = 0
+        self._turn = threading.Lock()
+        """Transactions that share a commit run in the database's thread."""
 
     def new(self) -> int:
         """A new id, greater than every id this object minted before."""
         minted = (self._clock.now() << 16) | secrets.randbelow(1 << 16)
-        if minted <= self._last:
-            minted = self._last + 1
-        self._last = minted
+        with self._turn:
+            if minted <= self._last:
+                minted = self._last + 1
+            self._last = minted
         return minted
 
 

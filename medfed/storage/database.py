@@ -152,8 +152,9 @@ class Store(ABC):
     async def arrive(self, name: str, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in a write transaction shared with other arrivals, and return only after its commit.
 
-        One arrival that raises does not touch the others. `work` must do nothing but use its Transaction:
-        where an engine has several writers it may be run again, at most three times, after a Contended.
+        One arrival that raises does not touch the others. `work` must await nothing but its Transaction: on
+        SQLite it runs in the writer's thread, and awaiting anything else raises Misused. Where an engine has
+        several writers it may be run again, at most three times, after a Contended.
         """
 
     @abstractmethod

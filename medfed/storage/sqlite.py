@@ -1,6 +1,7 @@
 """SQLite: one connection that alone writes and checkpoints, some that read, shared commits for arrivals."""
 
 import asyncio
+import contextlib
 import contextvars
 import sqlite3
 import time
@@ -189,51 +190,21 @@ class SqliteStore(Store):
 
     async def _batch(self) -> None:
         """Run arrivals one after the other in one transaction, commit it, and only then tell them."""
-        tx = SqliteTransaction(self._writer, "arrivals")
-        kept: list[tuple[_Arrival[Any], Any, list[Callable[[], None]]]] = []
-        until = time.monotonic() + BATCH_SECONDS
-        failure: StorageDown | None = None
-        while self._arrivals and len(kept) < BATCH_ARRIVALS and time.monotonic() < until and failure is None:
-            arrival = self._arrivals.popleft()
-            if arrival.done.done():
-                continue
-            task = asyncio.create_task(arrival.run(tx), name=arrival.name, context=arrival.context)
-            arrival.done.add_done_callback(partial(_pass_on_cancellation, task=task))
-            await asyncio.wait({task})
-            if task.cancelled():
-                arrival.done.cancel()
-                continue
-            error = task.exception()
-            if error is None:
-                kept.append((arrival, task.result(), tx.take_callbacks()))
-                continue
-            arrival.fail(error)
-            tx.take_callbacks()
-            if isinstance(error, StorageDown):
-                failure = error
-        await self._settle(tx, kept, failure)
-
-    async def _settle(
-        self,
-        tx: "SqliteTransaction",
-        kept: list[tuple["_Arrival[Any]", Any, list[Callable[[], None]]]],
-        failure: StorageDown | None,
-    ) -> None:
-        if failure is None:
-            try:
-                await tx.commit()
-            except MedfedError as error:
-                failure = StorageDown(f"the shared commit failed: {error}")
-        if failure is not None:
-            tx.abandon()
-            for arrival, _, _ in kept:
-                arrival.fail(StorageDown(str(failure)))
-            return
+        batch = _Batch(self._arrivals)
+        try:
+            await self._writer.insist(batch.run)
+        except StorageDown as error:
+            batch.fail(error)
+        self._arrivals.extendleft(reversed(batch.waiting))
         loop = asyncio.get_running_loop()
-        for arrival, result, callbacks in kept:
-            for callback in callbacks:
+        channels: set[str] = set()
+        for arrival in batch.kept:
+            for callback in arrival.callbacks:
                 loop.call_soon(callback)
-            arrival.succeed(result)
+            channels |= arrival.channels
+        batch.tell()
+        for channel in channels:
+            self.wake(channel)
         self._writer.post(self._checkpoints.after_commit)
 
 
@@ -265,7 +236,7 @@ class _SqliteView(View):
 class SqliteTransaction(Transaction):
     """The write transaction. BEGIN and savepoints travel with the statement that follows: one hop each."""
 
-    def __init__(self, wire: "_Wire", name: str) -> None:
+    def __init__(self, wire: "_Wire | _Inline", name: str) -> None:
         super().__init__(name)
         self._wire = wire
         self._before: list[str] = ["BEGIN IMMEDIATE"]
@@ -321,10 +292,11 @@ class SqliteTransaction(Transaction):
         if self._begun:
             self._wire.post(_roll_back)
 
-    def take_callbacks(self) -> list[Callable[[], None]]:
-        """Hand over, and forget, what should run after the commit."""
-        callbacks, self._callbacks = self._callbacks, []
-        return callbacks
+    def take_wishes(self) -> tuple[list[Callable[[], None]], set[str]]:
+        """Hand over, and forget, what should run and who should be woken after the commit."""
+        wishes = self._callbacks, self._channels
+        self._callbacks, self._channels = [], set()
+        return wishes
 
     async def _rows(self, statement: Statement, params: Mapping[str, Any]) -> list[Row]:
         values = statement.for_sqlite(params)
@@ -348,30 +320,117 @@ class _Arrival(Generic[T]):
 
     def __init__(self, name: str, work: Callable[[Transaction], Awaitable[T]]) -> None:
         self.name = name
-        self.context = contextvars.copy_context()
         self.done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.callbacks: list[Callable[[], None]] = []
+        self.channels: set[str] = set()
+        self._context = contextvars.copy_context()
         self._work = work
+        self._outcome: T | BaseException | None = None
+        self._failed = False
 
-    async def run(self, tx: SqliteTransaction) -> T:
-        """Do the work inside its own savepoint."""
+    def attempt(self, tx: SqliteTransaction) -> BaseException | None:
+        """Do the work inside its own savepoint; what it raised, or None. In the writer's thread."""
+        try:
+            self._outcome = self._context.run(_drive, self._run(tx))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is for whoever waits
+            self.spoil(error)
+        self.callbacks, self.channels = tx.take_wishes()
+        return self._outcome if self._failed else None  # type: ignore[return-value]
+
+    async def _run(self, tx: SqliteTransaction) -> T:
         with transactions.writing(self.name):
             async with tx.savepoint():
                 return await self._work(tx)
 
-    def succeed(self, result: T) -> None:
-        """The commit has returned."""
-        if not self.done.done():
-            self.done.set_result(result)
+    def spoil(self, error: BaseException) -> None:
+        """Nothing of it is kept."""
+        self._outcome, self._failed = error, True
 
-    def fail(self, error: BaseException) -> None:
-        """Nothing of it was kept."""
-        if not self.done.done():
-            self.done.set_exception(error)
+    def tell(self) -> None:
+        """Answer the caller, after the commit or in its stead."""
+        if self.done.done():
+            return
+        if self._failed:
+            self.done.set_exception(self._outcome)  # type: ignore[arg-type]
+        else:
+            self.done.set_result(self._outcome)  # type: ignore[arg-type]
 
 
-def _pass_on_cancellation(done: asyncio.Future[Any], task: asyncio.Task[Any]) -> None:
-    if done.cancelled():
-        task.cancel()
+class _Batch:
+    """Arrivals that share a transaction. It runs in the writer's thread, whole, in one hop.
+
+    A hop costs more processor time than most statements, so an arrival that hopped for each of its own would
+    cost several times as much. The event loop only waits; what an arrival computes, it computes beside it.
+    """
+
+    def __init__(self, arrivals: "deque[_Arrival[Any]]") -> None:
+        count = min(len(arrivals), BATCH_ARRIVALS)
+        self.waiting = deque(arrivals.popleft() for _ in range(count))
+        self.kept: list[_Arrival[Any]] = []
+        self._failed: list[_Arrival[Any]] = []
+
+    def run(self, raw: sqlite3.Connection) -> None:
+        """Everything up to and with the commit. Raises StorageDown when nothing of it was kept."""
+        tx = SqliteTransaction(_Inline(raw), "arrivals")
+        until = time.monotonic() + BATCH_SECONDS
+        while self.waiting and time.monotonic() < until:
+            arrival = self.waiting.popleft()
+            if arrival.done.done():
+                continue
+            error = arrival.attempt(tx)
+            (self.kept if error is None else self._failed).append(arrival)
+            if isinstance(error, StorageDown):
+                tx.abandon()
+                raise error
+        try:
+            _drive(tx.commit())
+        except MedfedError as error:
+            raise StorageDown(f"the shared commit failed: {error}") from error
+
+    def fail(self, error: StorageDown) -> None:
+        """There was no commit."""
+        for arrival in self.kept:
+            arrival.spoil(StorageDown(str(error)))
+        self._failed += self.kept
+        self.kept = []
+
+    def tell(self) -> None:
+        """Answer everybody who had their turn."""
+        for arrival in (*self.kept, *self._failed):
+            arrival.tell()
+
+
+def _drive(work: Awaitable[T]) -> T:
+    """Run to its end, in this thread, what only awaits statements that answer at once. Raises Misused otherwise."""
+    steps = work.__await__()
+    try:
+        next(steps)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    steps.throw(Misused("an arrival may await nothing but its own statements"))
+    raise Misused("an arrival went on after it was stopped")
+
+
+class _Inline:
+    """A connection used from its own thread, as a `_Wire` is from the event loop."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self._raw = raw
+
+    async def ask(self, job: Job[T]) -> T:
+        """Run `job` now."""
+        try:
+            return job(self._raw)
+        except (sqlite3.Error, OverflowError) as error:
+            raise _translated(error) from error
+
+    insist = ask
+
+    def post(self, job: Job[Any]) -> None:
+        """Run `job` now; what it raises is dropped."""
+        with contextlib.suppress(sqlite3.Error):
+            job(self._raw)
 
 
 class _Wire(aiosqlite.Connection):

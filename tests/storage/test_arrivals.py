@@ -5,12 +5,13 @@ import os
 import signal
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from medfed.kernel.transactions import NetworkInsideTransaction, refuse_inside_transaction
 from medfed.storage.connect import connect
-from medfed.storage.database import Duplicate, Store, Transaction
+from medfed.storage.database import Duplicate, Misused, Store, Transaction
 from tests.storage.shelf import ADD, ALL, COUNT, a_shelf
 
 pytestmark = pytest.mark.usefixtures("shelf")
@@ -75,26 +76,55 @@ async def test_a_swallowed_failure_still_undoes_its_arrival(store: Store) -> Non
 
 
 async def test_a_cancelled_arrival_leaves_nothing_and_the_others_go_on(store: Store) -> None:
-    stuck = asyncio.Event()
+    held, free = asyncio.Event(), asyncio.Event()
 
-    async def stays(tx: Transaction) -> None:
-        await tx.run(ADD, id=1, name="stuck")
-        stuck.set()
-        await asyncio.sleep(60)
+    async def holds() -> None:
+        async with store.transaction("holds the writer"):
+            held.set()
+            await free.wait()
 
-    async def goes(tx: Transaction) -> None:
-        await tx.run(ADD, id=2, name="free")
-
-    first = asyncio.create_task(store.arrive("stuck", stays))
-    await stuck.wait()
-    second = asyncio.create_task(store.arrive("free", goes))
+    holder = asyncio.create_task(holds())
+    await held.wait()
+    first = asyncio.create_task(store.arrive("first", lambda tx: tx.run(ADD, id=1, name="first")))
+    second = asyncio.create_task(store.arrive("second", lambda tx: tx.run(ADD, id=2, name="second")))
     await asyncio.sleep(0)
     first.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await first
-    await second
+    free.set()
+    await holder
+    results = await asyncio.gather(first, second, return_exceptions=True)
     async with store.view() as view:
-        assert [row["name"] for row in await view.all(ALL)] == ["free"]
+        names = [row["name"] for row in await view.all(ALL)]
+    assert "second" in names
+    assert isinstance(results[0], asyncio.CancelledError) == ("first" not in names)
+
+
+async def test_an_arrival_waits_for_nothing_but_its_statements() -> None:
+    never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def work(tx: Transaction) -> None:
+        await tx.run(ADD, id=1, name="stuck")
+        await never
+
+    with TemporaryDirectory() as folder:
+        store = await connect(f"sqlite:///{folder}/shelf.db", durable=False)
+        await a_shelf(store)
+        with pytest.raises(Misused, match="nothing but its own statements"):
+            await store.arrive("stuck", work)
+        assert await _count(store) == 0
+        await store.aclose()
+
+
+async def test_an_arrival_wakes_who_sleeps_on_its_channel_after_the_commit(store: Store) -> None:
+    woken = asyncio.Event()
+    store.on_wake("shelf", woken.set)
+
+    async def work(tx: Transaction) -> None:
+        await tx.run(ADD, id=1, name="a")
+        tx.wake("shelf")
+
+    await store.arrive("wakes", work)
+    await asyncio.wait_for(woken.wait(), 5)
+    assert await _count(store) == 1
 
 
 async def test_arrivals_may_not_use_the_network_either(store: Store) -> None:
