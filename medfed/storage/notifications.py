@@ -39,6 +39,13 @@ _SAME = sql(
     LIMIT 1
     """
 )
+_OF_GROUP = sql(
+    """
+    SELECT id, account_id, kind, from_id, post_id, created_at FROM notification
+    WHERE account_id = :account_id AND kind = :kind AND post_id = :post_id ORDER BY id DESC LIMIT :limit
+    """
+)
+_DISMISS_GROUP = sql("DELETE FROM notification WHERE account_id = :account_id AND kind = :kind AND post_id = :post_id")
 _DISMISS = sql("DELETE FROM notification WHERE id = :id AND account_id = :account_id")
 _CLEAR = sql("DELETE FROM notification WHERE account_id = :account_id")
 _WITHDRAW = sql(
@@ -97,6 +104,17 @@ async def add(tx: Transaction, notification: Notification) -> bool:
 async def withdraw(tx: Transaction, *, account_id: int, kind: str, from_id: int, post_id: int = 0) -> None:
     """Take back what is no longer true: an undone like, a withdrawn request."""
     await tx.run(_WITHDRAW, account_id=account_id, kind=kind, from_id=from_id, post_id=post_id)
+
+
+async def of_group(view: View, account_id: int, kind: str, post_id: int, *, limit: int = 80) -> list[Notification]:
+    """What of one kind happened to one post, newest first."""
+    rows = await view.all(_OF_GROUP, account_id=account_id, kind=kind, post_id=post_id, limit=limit)
+    return [Notification(**dict(row)) for row in rows]
+
+
+async def dismiss_group(tx: Transaction, account_id: int, kind: str, post_id: int) -> None:
+    """Drop what of one kind happened to one post."""
+    await tx.run(_DISMISS_GROUP, account_id=account_id, kind=kind, post_id=post_id)
 
 
 async def dismiss(tx: Transaction, id_: int, account_id: int) -> None:

@@ -15,6 +15,7 @@ _COLUMNS: Final = """
 _FIND = sql(f"SELECT {_COLUMNS} FROM peer WHERE domain = :domain")
 _MANY = sql(f"SELECT {_COLUMNS} FROM peer WHERE domain IN :domains[text]")
 _ALL = sql(f"SELECT {_COLUMNS} FROM peer ORDER BY domain")
+_COUNT = sql("SELECT COUNT(*) FROM peer")
 _INSERT = sql(
     """
     INSERT INTO peer (domain, level, note, software, actor_uri, signs_with, signs_until, first_seen, failures,
@@ -64,6 +65,11 @@ async def find_many(view: View, domains: Iterable[str]) -> dict[str, Peer]:
 async def everyone(view: View) -> list[Peer]:
     """Every peer we know, by domain."""
     return [_peer(row) for row in await view.all(_ALL)]
+
+
+async def count(view: View) -> int:
+    """How many peers we know."""
+    return int(await view.value(_COUNT) or 0)
 
 
 async def meet(tx: Transaction, domain: str, at: Millis) -> None:

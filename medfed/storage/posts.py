@@ -497,9 +497,9 @@ async def close_poll(tx: Transaction, post_id: int) -> bool:
     return await tx.run(_CLOSE_POLL, post_id=post_id) > 0
 
 
-async def remember_key(tx: Transaction, account_id: int, key: str, post_id: int, at: Millis) -> None:
-    """Tie an Idempotency-Key to the post it made."""
-    await tx.run(_REMEMBER_KEY, account_id=account_id, key=key, post_id=post_id, at=at)
+async def remember_key(tx: Transaction, account_id: int, key: str, post_id: int, at: Millis) -> bool:
+    """Tie an Idempotency-Key to the post it made; False if another post has it."""
+    return await tx.run(_REMEMBER_KEY, account_id=account_id, key=key, post_id=post_id, at=at) > 0
 
 
 async def find_by_key(view: View, account_id: int, key: str) -> int | None:

@@ -64,6 +64,14 @@ _FOLLOWER_URIS_ON = sql(
 _FOLLOWS_AMONG = sql(
     "SELECT target_id FROM follow WHERE follower_id = :id AND state = 'accepted' AND target_id IN :ids[]"
 )
+_FAMILIAR = sql(
+    """
+    SELECT f.target_id, f.follower_id FROM follow f
+    JOIN follow mine ON mine.target_id = f.follower_id AND mine.follower_id = :id AND mine.state = 'accepted'
+    WHERE f.target_id IN :ids[] AND f.state = 'accepted'
+    ORDER BY f.id DESC LIMIT :limit
+    """
+)
 _BETWEEN = sql(
     """
     SELECT f.follower_id, f.target_id, f.state, f.boosts, f.notify FROM follow f
@@ -184,6 +192,16 @@ async def followed_among(view: View, id_: int, ids: Iterable[int]) -> set[int]:
     if not wanted:
         return set()
     return {row["target_id"] for row in await view.all(_FOLLOWS_AMONG, id=id_, ids=wanted)}
+
+
+async def familiar_followers(view: View, id_: int, ids: Iterable[int], *, limit: int = 200) -> dict[int, list[int]]:
+    """Who among those that the account follows follows each of `ids`, too."""
+    wanted = list(set(ids))
+    found: dict[int, list[int]] = {}
+    if wanted:
+        for row in await view.all(_FAMILIAR, id=id_, ids=wanted, limit=limit):
+            found.setdefault(row["target_id"], []).append(row["follower_id"])
+    return found
 
 
 async def blocks_between(view: View, id_: int, ids: Iterable[int]) -> tuple[set[int], set[int]]:

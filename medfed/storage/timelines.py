@@ -63,7 +63,10 @@ _LIKED = Paged(
     "r.id",
 )
 _KEPT = Paged(
-    f"SELECT {COLUMNS}, b.id AS cursor FROM bookmark b JOIN post p ON p.id = b.post_id WHERE b.account_id = :account_id",
+    f"""
+    SELECT {COLUMNS}, b.id AS cursor FROM bookmark b JOIN post p ON p.id = b.post_id
+    WHERE b.account_id = :account_id
+    """,
     "b.id",
 )
 _SEARCH = Paged(
@@ -77,6 +80,24 @@ _SEARCH = Paged(
         OR (p.visibility = 'public' AND p.local = 1))
     """,
     "p.id",
+)
+_NEWEST_DIRECT: Final = """
+    SELECT MAX(q.id) FROM post q
+    WHERE q.visibility = 'direct' AND (q.account_id = :account_id OR EXISTS (
+        SELECT 1 FROM post_mention m WHERE m.post_id = q.id AND m.account_id = :account_id))
+"""
+_CONVERSATIONS = Paged(
+    f"SELECT {COLUMNS} FROM post p WHERE p.id IN ({_NEWEST_DIRECT} GROUP BY q.conversation_id)",
+    "p.id",
+)
+_CONVERSATION = sql(
+    f"SELECT {COLUMNS} FROM post p WHERE p.id = ({_NEWEST_DIRECT} AND q.conversation_id = :conversation_id)"
+)
+_TAGS = sql(
+    """
+    SELECT t.tag, COUNT(*) AS uses FROM post_tag t
+    WHERE t.tag LIKE :prefix ESCAPE '!' GROUP BY t.tag ORDER BY uses DESC, t.tag LIMIT :limit OFFSET :offset
+    """
 )
 _TO_HOME = sql("INSERT INTO home_entry (account_id, post_id) VALUES (:account_id, :post_id) ON CONFLICT DO NOTHING")
 _FROM_HOME = sql(
@@ -169,6 +190,23 @@ async def search(view: View, viewer_id: int, text: str, page: Page) -> list[Post
     """Posts that contain `text` among what the viewer wrote, was addressed in or kept, and local public ones."""
     quoted = text.casefold().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return rows_to_posts(await _SEARCH.rows(view, page, viewer=viewer_id, part=f"%{quoted}%"))
+
+
+async def conversations(view: View, account_id: int, page: Page) -> list[Post]:
+    """The newest direct post of each conversation that an account takes part in."""
+    return rows_to_posts(await _CONVERSATIONS.rows(view, page, account_id=account_id))
+
+
+async def conversation(view: View, account_id: int, conversation_id: int) -> Post | None:
+    """The newest direct post of one conversation, if the account takes part in it."""
+    row = await view.one_or_none(_CONVERSATION, account_id=account_id, conversation_id=conversation_id)
+    return rows_to_posts([row])[0] if row else None
+
+
+async def tags(view: View, text: str, *, limit: int, offset: int = 0) -> list[str]:
+    """Hashtags of open posts that begin with `text` (folded), the most used first (M02)."""
+    quoted = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return [row["tag"] for row in await view.all(_TAGS, prefix=f"{quoted}%", limit=limit, offset=offset)]
 
 
 async def add_to_homes(tx: Transaction, post_id: int, account_ids: Iterable[int]) -> None:

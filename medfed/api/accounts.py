@@ -1,0 +1,364 @@
+"""Accounts: who they are, what they wrote, and what there is between them and the member who asks."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.responses import Response
+
+from medfed.accounts import passwords, register
+from medfed.accounts.consent import issue_token, within
+from medfed.accounts.register import SignUp, SignUpRules
+from medfed.api import entities, present
+from medfed.api.calls import Call
+from medfed.api.limits import Limit
+from medfed.api.paging import limit_of, page_of
+from medfed.api.timelines import listing
+from medfed.domain.accounts import Account, Handle, parse_handle
+from medfed.domain.posts import Post
+from medfed.edge import Json
+from medfed.kernel.errors import Malformed, NotFound, RemoteFailure, Unauthenticated, Untrusted
+from medfed.kernel.paging import Page
+from medfed.kernel.text import fold_hashtag
+from medfed.posts import read
+from medfed.relations import follow as relating
+from medfed.storage import accounts, oauth, relations, timelines
+from medfed.storage.database import Transaction, View
+
+MANY: Final = 40
+RELATIONSHIPS: Final = 200
+QUERY: Final = 300
+
+Found = list[tuple[int, int]]
+
+
+# ── one's own ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def verify_credentials(call: Call) -> Response:
+    """The member whose token this is."""
+    async with call.store.view() as view:
+        return Json(await present.own_account(view, call.here, call.member))
+
+
+async def preferences(call: Call) -> Response:
+    """What clients start from."""
+    return Json(entities.preferences(call.member))
+
+
+async def sign_up(call: Call) -> Response:
+    """Register a member, as far as this instance takes registrations; the token works once they are let in."""
+    settings, params, here = call.instance.settings.registration, call.params, call.here
+    rules = SignUpRules(mode=settings.mode, confirm=settings.confirm)
+    form = register.check_sign_up(
+        here,
+        rules,
+        SignUp(
+            username=params.text("username", most=QUERY),
+            email=params.text("email", most=QUERY),
+            password=params.text("password", most=2_000),
+            agreement=params.flag("agreement"),
+            language=params.text("locale", most=20),
+            invitation=params.text("invite_code", most=2_000),
+        ),
+    )
+    password_hash = await passwords.hash_password(form.password)
+    keys = await register.new_keys()
+    if call.caller is None or call.caller.token.app_id is None:
+        raise Unauthenticated("this method requires an application's token")
+    granted = call.caller.token.scopes
+    async with call.store.transaction("sign up") as tx:
+        app = await oauth.find_app_by_id(tx, call.caller.token.app_id)
+        if app is None:
+            raise Unauthenticated("the access token is invalid")
+        member = await register.sign_up(tx, here, rules, form, password_hash=password_hash, keys=keys)
+        scopes = within(_without_admin(granted), granted)
+        return Json(await issue_token(tx, here, app, account_id=member.account.id, scopes=scopes))
+
+
+def _without_admin(scopes: str) -> str:
+    return " ".join(scope for scope in scopes.split() if not scope.startswith("admin:"))
+
+
+# ── anybody's ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def show(call: Call) -> Response:
+    """One account."""
+    async with call.store.view() as view:
+        return Json(await present.account(view, call.here, await _found(view, call)))
+
+
+async def several(call: Call) -> Response:
+    """Accounts by id."""
+    ids = call.params.ids("id")[:MANY]
+    async with call.store.view() as view:
+        return Json(await present.accounts_by_id(view, call.here, ids))
+
+
+async def lookup(call: Call) -> Response:
+    """The known account of a handle; nobody is asked."""
+    handle = parse_handle(call.params.text("acct", most=QUERY))
+    async with call.store.view() as view:
+        account = await accounts.find_by_handle(view, handle.username, handle.domain or call.here.domain)
+        if account is None or not account.active or account.kind == "Application":
+            raise NotFound("there is no account of this name")
+        return Json(await present.account(view, call.here, account))
+
+
+async def _found(view: View, call: Call, name: str = "id") -> Account:
+    account = await accounts.find(view, call.id(name))
+    if account is None or account.gone_at is not None:
+        raise NotFound("there is no such account")
+    return account
+
+
+async def statuses(call: Call) -> Response:
+    """What an account wrote, as far as the caller may read it."""
+    params = call.params
+    replies, boosts = not params.flag("exclude_replies"), not params.flag("exclude_reblogs")
+    media, tag = params.flag("only_media"), fold_hashtag(params.text("tagged", most=QUERY))
+    async with call.store.view() as view:
+        author = await _found(view, call)
+        if params.flag("pinned"):
+            return await _pinned(view, call, author)
+    if author.suspended_at is not None:
+        return Json([])
+
+    async def candidates(view: View, page: Page) -> list[Post]:
+        return await timelines.by_account(
+            view, author.id, page, replies=replies, boosts=boosts, media_only=media, tag=tag
+        )
+
+    return await listing(call, candidates)
+
+
+async def _pinned(view: View, call: Call, author: Account) -> Response:
+    found = await read.readable(view, call.here, call.viewer, await timelines.pinned(view, author.id))
+    return Json(await present.statuses(view, call.here, call.viewer, found))
+
+
+async def followers(call: Call) -> Response:
+    """Who follows an account; only members see that (N27)."""
+    return await _related(call, relations.followers)
+
+
+async def following(call: Call) -> Response:
+    """Whom an account follows; only members see that (N27)."""
+    return await _related(call, relations.following)
+
+
+async def _related(call: Call, related: Callable[[View, int, Page], Awaitable[Found]]) -> Response:
+    page = page_of(call.params, default=40, most=80)
+    async with call.store.view() as view:
+        account = await _found(view, call)
+        found = await related(view, account.id, page) if call.viewer is not None else []
+        return await _accounts(view, call, found)
+
+
+async def _accounts(view: View, call: Call, found: Found) -> Response:
+    shown = await present.accounts_by_id(view, call.here, (account_id for _, account_id in found))
+    return Json(shown, headers=call.links([cursor for cursor, _ in found]))
+
+
+async def search(call: Call) -> Response:
+    """Accounts by name; `resolve` asks the server that a handle names."""
+    limit = limit_of(call.params, default=40, most=80)
+    text = call.params.text("q", most=QUERY).strip()
+    found = await find(call, text, limit=limit, offset=call.params.number("offset", 0, most=1_000))
+    if call.params.flag("following"):
+        async with call.store.view() as view:
+            followed = await relations.followed_among(view, call.account.id, [one.id for one in found])
+        found = [one for one in found if one.id in followed]
+    async with call.store.view() as view:
+        return Json(await present.accounts(view, call.here, found))
+
+
+async def find(call: Call, text: str, *, limit: int, offset: int = 0) -> list[Account]:
+    """Accounts that a search is about: the one of the handle first."""
+    if not text:
+        return []
+    exact = await _by_handle(call, text) if offset == 0 else None
+    bare = text.removeprefix("@")
+    async with call.store.view() as view:
+        others = await accounts.search(view, bare, limit=limit, offset=offset)
+    found = {one.id: one for one in ([exact] if exact else []) + others}
+    return list(found.values())[:limit]
+
+
+async def _by_handle(call: Call, text: str) -> Account | None:
+    try:
+        handle = parse_handle(text)
+    except Malformed:
+        return None
+    wants_others = handle.domain not in ("", call.here.domain)
+    if wants_others and not (call.params.flag("resolve") and call.viewer is not None):
+        async with call.store.view() as view:
+            return await accounts.find_by_handle(view, handle.username, handle.domain)
+    return await ask(call, handle)
+
+
+async def ask(call: Call, handle: Handle) -> Account | None:
+    """The account of a handle, asking its server; None when it cannot be had (F09)."""
+    if handle.domain not in ("", call.here.domain):
+        call.count(Limit.RESOLVE)
+    try:
+        account = await call.instance.lookup.handle(handle)
+    except (NotFound, Malformed, RemoteFailure, Untrusted):
+        return None
+    return account if account.active and account.kind != "Application" else None
+
+
+async def directory(call: Call) -> Response:
+    """Accounts that want to be found, for members."""
+    limit = limit_of(call.params, default=20, most=20)
+    offset = call.params.number("offset", 0, most=1_000)
+    async with call.store.view() as view:
+        found = await accounts.directory(view, local_only=call.params.flag("local"), limit=limit, offset=offset)
+        return Json(await present.accounts(view, call.here, found))
+
+
+# ── between accounts ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def relationships(call: Call) -> Response:
+    """What there is between the member and accounts."""
+    ids = call.params.ids("id")[:RELATIONSHIPS]
+    async with call.store.view() as view:
+        known = await accounts.find_many(view, ids)
+        wanted = [id_ for id_ in ids if id_ in known]
+        found = await relations.relationships(view, call.account.id, wanted, call.here.now())
+    return Json([entities.relationship(one) for one in found])
+
+
+async def familiar_followers(call: Call) -> Response:
+    """Who among those whom the member follows follows an account, too."""
+    ids = call.params.ids("id")[:MANY]
+    async with call.store.view() as view:
+        familiar = await relations.familiar_followers(view, call.account.id, ids)
+        known = {
+            str(one["id"]): one
+            for one in await present.accounts_by_id(
+                view, call.here, {id_ for some in familiar.values() for id_ in some}
+            )
+        }
+    return Json(
+        [
+            {"id": str(id_), "accounts": [known[str(one)] for one in familiar.get(id_, ()) if str(one) in known]}
+            for id_ in ids
+        ]
+    )
+
+
+_Deed = Callable[[Transaction, Call, Account], Awaitable[object]]
+
+
+async def _done(call: Call, name: str, deed: _Deed) -> Response:
+    """Do something about an account, and say what there is to it afterwards."""
+    async with call.store.transaction(name) as tx:
+        target = await _found(tx, call)
+        await deed(tx, call, target)
+        found = await relations.relationships(tx, call.account.id, [target.id], call.here.now())
+    return Json(entities.relationship(found[0]))
+
+
+async def follow(call: Call) -> Response:
+    """Follow an account, or ask to."""
+    boosts, alert = call.params.flag("reblogs", default=True), call.params.flag("notify")
+    return await _done(
+        call,
+        "follow",
+        lambda tx, call, target: relating.follow(tx, call.here, call.account, target, boosts=boosts, alert=alert),
+    )
+
+
+async def unfollow(call: Call) -> Response:
+    """Follow no more, or withdraw the request."""
+    return await _done(call, "unfollow", lambda tx, call, it: relating.unfollow(tx, call.here, call.account, it))
+
+
+async def remove_follower(call: Call) -> Response:
+    """Make an account follow no more."""
+    return await _done(call, "remove follower", lambda tx, call, it: relating.reject(tx, call.here, call.account, it))
+
+
+async def block(call: Call) -> Response:
+    """Neither sees the other any more."""
+    return await _done(call, "block", lambda tx, call, it: relating.block(tx, call.here, call.account, it))
+
+
+async def unblock(call: Call) -> Response:
+    """End a block."""
+    return await _done(call, "unblock", lambda tx, call, it: relating.unblock(tx, call.here, call.account, it))
+
+
+async def mute(call: Call) -> Response:
+    """See no more of an account, which does not learn of it."""
+    notifications = call.params.flag("notifications", default=True)
+    seconds = call.params.number("duration", 0, most=10 * 366 * 24 * 60 * 60)
+
+    async def deed(tx: Transaction, call: Call, target: Account) -> None:
+        await relating.mute(
+            tx, call.here, call.account, target, notifications=notifications, duration=seconds * 1000 or None
+        )
+
+    return await _done(call, "mute", deed)
+
+
+async def unmute(call: Call) -> Response:
+    """End a mute."""
+    return await _done(call, "unmute", lambda tx, call, it: relations.unmute(tx, call.account.id, it.id))
+
+
+async def unchanged(call: Call) -> Response:
+    """What there is to an account, after something that is not kept here: a note, an endorsement."""
+
+    async def deed(_tx: Transaction, _call: Call, _target: Account) -> None:
+        return None
+
+    return await _done(call, "unchanged", deed)
+
+
+async def blocks(call: Call) -> Response:
+    """Whom the member blocks."""
+    async with call.store.view() as view:
+        return await _accounts(
+            view, call, await relations.blocked(view, call.account.id, page_of(call.params, default=40, most=80))
+        )
+
+
+async def mutes(call: Call) -> Response:
+    """Whom the member mutes."""
+    page = page_of(call.params, default=40, most=80)
+    async with call.store.view() as view:
+        found = await relations.muted(view, call.account.id, page, now=call.here.now())
+        return await _accounts(view, call, found)
+
+
+async def follow_requests(call: Call) -> Response:
+    """Who asks to follow the member."""
+    async with call.store.view() as view:
+        return await _accounts(
+            view, call, await relations.requests(view, call.account.id, page_of(call.params, default=40, most=80))
+        )
+
+
+async def authorize(call: Call) -> Response:
+    """Let somebody follow who asked."""
+
+    async def let(tx: Transaction, call: Call, follower: Account) -> None:
+        if not await relating.authorize(tx, call.here, call.account, follower):
+            raise NotFound("nobody of this id asks to follow you")
+
+    return await _done(call, "authorize follow", let)
+
+
+async def refuse(call: Call) -> Response:
+    """Do not let somebody follow who asked."""
+
+    async def reject(tx: Transaction, call: Call, follower: Account) -> None:
+        asked = await relations.find(tx, follower.id, call.account.id)
+        if asked is None or asked.state != "pending":
+            raise NotFound("nobody of this id asks to follow you")
+        await relating.reject(tx, call.here, call.account, follower)
+
+    return await _done(call, "reject follow", reject)

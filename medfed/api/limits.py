@@ -1,0 +1,100 @@
+"""How often who may call what: leaky buckets in memory, counted by the generic cell rate algorithm."""
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from medfed.kernel.clock import MINUTE, Clock, Millis, iso_millis
+from medfed.kernel.errors import TooMany
+
+KEPT: Final = 100_000
+"""Buckets remembered; beyond that, the one longest unused is forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """At most `calls` in `per` milliseconds, in any rhythm."""
+
+    calls: int
+    per: Millis
+
+
+class Limit(Enum):
+    """The class of an endpoint: what is counted beside the calls of a token, a member or an address."""
+
+    USUAL = None
+    MEDIA = Rate(calls=30, per=30 * MINUTE)
+    DELETES = Rate(calls=30, per=30 * MINUTE)
+    APPS = Rate(calls=5, per=10 * MINUTE)
+    SIGN_IN = Rate(calls=25, per=5 * MINUTE)
+    SIGN_UP = Rate(calls=5, per=30 * MINUTE)
+    RESOLVE = Rate(calls=30, per=10 * MINUTE)
+
+
+OF_ADDRESS: Final = Rate(calls=300, per=5 * MINUTE)
+OF_TOKEN: Final = Rate(calls=300, per=5 * MINUTE)
+OF_MEMBER: Final = Rate(calls=1_500, per=5 * MINUTE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What is left in a bucket after a call."""
+
+    rate: Rate
+    left: int
+    full_at: Millis
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that Mastodon's clients read."""
+        return {
+            "x-ratelimit-limit": str(self.rate.calls),
+            "x-ratelimit-remaining": str(self.left),
+            "x-ratelimit-reset": iso_millis(self.full_at),
+        }
+
+
+class Limiter:
+    """Counts calls. One for each application; `enabled=False` counts nothing."""
+
+    def __init__(self, clock: Clock, *, enabled: bool) -> None:
+        self._clock = clock
+        self._enabled = enabled
+        self._empty_at: OrderedDict[str, float] = OrderedDict()
+
+    def count(self, buckets: Iterable[tuple[str, Rate]]) -> Room | None:
+        """Count one call in every bucket; the fullest of them. Raises TooMany, and then counts in none."""
+        if not self._enabled:
+            return None
+        now = self._clock.now()
+        rooms, levels = [], {}
+        for key, rate in buckets:
+            cost = rate.per / rate.calls
+            level = max(self._empty_at.get(key, 0.0), now) + cost
+            if level - now > rate.per + 1e-6:
+                raise TooMany(
+                    "too many calls; wait a little", retry_after=max(1, round((level - now - rate.per) / 1000))
+                )
+            levels[key] = level
+            rooms.append(Room(rate=rate, left=int((rate.per - (level - now)) / cost + 1e-6), full_at=round(level)))
+        for key, level in levels.items():
+            self._empty_at[key] = level
+            self._empty_at.move_to_end(key)
+        while len(self._empty_at) > KEPT:
+            self._empty_at.popitem(last=False)
+        return min(rooms, key=lambda room: room.left / room.rate.calls, default=None)
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: for IPv6 the /64 that one line is given."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if parsed.version == 4:
+        return str(parsed)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped) if mapped else str(ipaddress.ip_network((int(parsed), 64), strict=False))

@@ -1,0 +1,139 @@
+"""From records to entities, a list at a time: so many statements for a page, whatever is on it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from medfed.activitypub.here import Here
+from medfed.api import entities
+from medfed.api.entities import Entity, Parts
+from medfed.domain.accounts import Account, Member
+from medfed.domain.cases import Case
+from medfed.domain.notifications import Notification
+from medfed.domain.posts import Attachment, Mention, Poll, Post
+from medfed.posts import read
+from medfed.storage import accounts as stored_accounts
+from medfed.storage import cases, posts, reactions, relations
+from medfed.storage.database import View
+from medfed.storage.reactions import Reacted
+from medfed.verification.standing import states_for
+
+
+async def accounts(view: View, here: Here, known: Sequence[Account]) -> list[Entity]:
+    """Accounts, in their order, with what they are attested as."""
+    held = await states_for(view, here, [one.id for one in known])
+    return [entities.account(here, one, held.get(one.id, ())) for one in known]
+
+
+async def accounts_by_id(view: View, here: Here, ids: Iterable[int]) -> list[Entity]:
+    """The accounts of these ids that are there and not suspended, in their order."""
+    wanted = list(dict.fromkeys(ids))
+    known = await stored_accounts.find_many(view, wanted)
+    shown = [known[id_] for id_ in wanted if id_ in known and known[id_].active]
+    return await accounts(view, here, shown)
+
+
+async def account(view: View, here: Here, known: Account) -> Entity:
+    """One account."""
+    return (await accounts(view, here, [known]))[0]
+
+
+async def own_account(view: View, here: Here, member: Member) -> Entity:
+    """The account of the member who asks."""
+    held = await states_for(view, here, [member.account.id])
+    requests = await relations.count_requests(view, member.account.id)
+    return entities.own_account(here, member, held.get(member.account.id, ()), requests=requests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gathered:
+    """What belongs to all the posts of a page."""
+
+    authors: Mapping[int, Entity]
+    mentions: Mapping[int, Sequence[Mention]]
+    attachments: Mapping[int, Sequence[Attachment]]
+    polls: Mapping[int, Poll]
+    cases: Mapping[int, Case]
+    votes: Mapping[int, Sequence[int]]
+    reacted: Reacted
+
+
+async def statuses(view: View, here: Here, viewer: Account | None, shown: Sequence[Post]) -> list[Entity]:
+    """Posts that the viewer may read, as statuses, in their order. What they boost is read with them."""
+    if not shown:
+        return []
+    originals = await posts.find_many(view, (post.boost_of_id for post in shown if post.boost_of_id is not None))
+    everything = {post.id: post for post in shown} | originals
+    gathered = await _gather(view, here, viewer, list(everything.values()))
+    return [
+        _status(here, viewer, post, gathered, originals.get(post.boost_of_id) if post.boost_of_id else None)
+        for post in shown
+        if post.boost_of_id is None or post.boost_of_id in originals
+    ]
+
+
+async def status(view: View, here: Here, viewer: Account | None, post: Post) -> Entity:
+    """One post that the viewer may read."""
+    return (await statuses(view, here, viewer, [post]))[0]
+
+
+async def _gather(view: View, here: Here, viewer: Account | None, everything: Sequence[Post]) -> _Gathered:
+    ids = [post.id for post in everything]
+    authors = await stored_accounts.find_many(view, (post.account_id for post in everything))
+    shown = await accounts(view, here, list(authors.values()))
+    return _Gathered(
+        authors=dict(zip(authors, shown, strict=True)),
+        mentions=await posts.mentions(view, ids),
+        attachments=await posts.attachments(view, ids),
+        polls=await posts.polls(view, [post.id for post in everything if post.kind == "Question"]),
+        cases=await cases.of_posts(view, ids),
+        votes=await posts.own_votes(view, viewer.id, ids) if viewer else {},
+        reacted=await reactions.of_viewer(view, viewer.id, ids) if viewer else Reacted(),
+    )
+
+
+def _status(here: Here, viewer: Account | None, post: Post, gathered: _Gathered, original: Post | None) -> Entity:
+    reblog = _status(here, viewer, original, gathered, None) if original is not None else None
+    # A boost shows what was done with the post that it passes on.
+    done = original.id if original is not None else post.id
+    reacted = gathered.reacted
+    parts = Parts(
+        author=gathered.authors[post.account_id],
+        mentions=gathered.mentions.get(done, ()),
+        attachments=gathered.attachments.get(done, ()),
+        poll=gathered.polls.get(done),
+        own_votes=gathered.votes.get(done, ()),
+        case=gathered.cases.get(done),
+        liked=done in reacted.liked,
+        boosted=done in reacted.boosted,
+        kept=done in reacted.kept,
+        pinned=done in reacted.pinned,
+        mine=viewer is not None and viewer.id == post.account_id,
+        signed_in=viewer is not None,
+        reblog=reblog,
+    )
+    entity = entities.status(here, post, parts)
+    if original is not None and reblog is not None:
+        entity |= {name: reblog[name] for name in _OF_THE_ORIGINAL}
+    return entity
+
+
+_OF_THE_ORIGINAL: Final = (
+    "content", "spoiler_text", "sensitive", "language", "replies_count", "reblogs_count", "favourites_count",
+    "tags", "mentions", "media_attachments", "poll", "edited_at",
+)  # fmt: skip
+
+
+async def notifications(view: View, here: Here, viewer: Account, found: Sequence[Notification]) -> list[Entity]:
+    """Notifications, without those about a post that the viewer may not read any more (M01)."""
+    about = await posts.find_many(view, (one.post_id for one in found if one.post_id is not None))
+    readable = await read.readable(view, here, viewer, list(about.values()))
+    shown = await statuses(view, here, viewer, readable)
+    by_post = {int(str(entity["id"])): entity for entity in shown}
+    senders = await stored_accounts.find_many(view, (one.from_id for one in found))
+    by_sender = dict(zip(senders, await accounts(view, here, list(senders.values())), strict=True))
+    return [
+        entities.notification(one, by_sender[one.from_id], by_post.get(one.post_id) if one.post_id else None)
+        for one in found
+        if one.from_id in by_sender and (one.post_id is None or one.post_id in by_post)
+    ]
