@@ -10,6 +10,7 @@ from medfed.activitypub.here import Here
 from medfed.activitypub.uris import authority_of
 from medfed.domain.accounts import Account, AccountKey
 from medfed.kernel import limits
+from medfed.kernel.clock import SECOND, Millis
 from medfed.kernel.errors import (
     BadSignature,
     Malformed,
@@ -23,10 +24,16 @@ from medfed.storage import accounts
 from medfed.storage.database import Store
 
 _MEMORY: Final = 4_096
+_REMEMBERED: Final = 10 * SECOND
+"""How long a key may be used without looking whether another process has changed it."""
 
 
 class Identifier:
-    """Identifies peers' actors by their signatures. Holds parsed public keys; what they belong to is stored."""
+    """Identifies peers' actors by their signatures.
+
+    Remembers keys and whose they are for seconds, and forgets them all when any account changes: a peer that sends
+    much is looked up once. What it sends is judged again when it is applied, by what is stored then.
+    """
 
     def __init__(self, *, store: Store, lookup: Lookup, levels: PeerLevels, here: Here) -> None:
         self._store = store
@@ -34,6 +41,9 @@ class Identifier:
         self._levels = levels
         self._here = here
         self._parsed: dict[str, keys.PublicKey] = {}
+        self._known: dict[str, tuple[Millis, tuple[AccountKey, Account]]] = {}
+        self._changes = 0
+        store.on_wake(accounts.CHANGED, self._forget)
 
     async def signer_of(self, request: SignedRequest) -> Account:
         """Who signed a GET. Raises BadSignature, PolicyRefusal (a blocked host), Unreachable."""
@@ -58,8 +68,23 @@ class Identifier:
 
     async def find(self, key_id: str) -> tuple[AccountKey, Account] | None:
         """A key that is stored, and whose it is."""
+        now = self._here.now()
+        remembered = self._known.get(key_id)
+        if remembered is not None and 0 <= now - remembered[0] < _REMEMBERED:
+            return remembered[1]
+        changes = self._changes
         async with self._store.view() as view:
-            return await accounts.find_key_with_owner(view, key_id)
+            found = await accounts.find_key_with_owner(view, key_id)
+        if found is not None and changes == self._changes:
+            if len(self._known) >= _MEMORY:
+                self._known.clear()
+            self._known[key_id] = (now, found)
+        return found
+
+    def _forget(self) -> None:
+        """Some account has changed. A look-up that is under way may have seen it as it was."""
+        self._changes += 1
+        self._known.clear()
 
     async def verified(self, claim: SignatureClaim, found: tuple[AccountKey, Account]) -> Account:
         """The owner, if the signature verifies: with the stored key, or with a fresh one, for the peer may have

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 from medfed.accounts.peers import PeerLevels
 from medfed.activitypub.wire import parse_activity
+from medfed.domain.accounts import Account
 from medfed.inbox.admit import again
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Fetchers
 from medfed.inbox.routes import route
 from medfed.kernel.clock import DAY, MINUTE, Millis
 from medfed.kernel.errors import NotFound, Refused, RemoteFailure, Unreachable
-from medfed.storage import accounts, inbox_log
-from medfed.storage.database import Store
+from medfed.storage import inbox_log
+from medfed.storage.database import Store, Transaction
 from medfed.storage.inbox_log import Arrival
 
 GIVE_UP_AFTER: Millis = 3 * DAY
@@ -30,19 +31,17 @@ class Processor:
         """What peers may do today."""
         return self.handling.levels
 
-    async def process(self, arrival: Arrival) -> None:
-        """Apply one arrival, or settle why not, or put it off."""
+    async def process(self, arrival: Arrival, actor: Account | None) -> None:
+        """Apply one arrival of `actor`, or settle why not, or put it off."""
         try:
-            await self._apply(arrival)
+            await self._apply(arrival, actor)
         except Unreachable as error:
             await self._put_off(arrival, str(error), error.retry_after)
         except (Refused, RemoteFailure) as error:
             await self._refuse(arrival, f"{type(error).__name__}: {error}")
 
-    async def _apply(self, arrival: Arrival) -> None:
+    async def _apply(self, arrival: Arrival, actor: Account | None) -> None:
         activity = parse_activity(arrival.body)
-        async with self.store.view() as view:
-            actor = await accounts.find_by_uri(view, arrival.actor_uri)
         if actor is None:
             raise NotFound("the actor is no longer known")
         admitted = again(actor, activity, self.levels.of(actor.host))
@@ -51,10 +50,14 @@ class Processor:
             await self._finish(arrival, f"not understood: {activity.kind} {activity.object_kind}".strip())
             return
         resolved = await line.resolve(self.fetchers, admitted)
-        async with self.store.transaction(f"apply {activity.kind}") as tx:
+
+        async def effect_and_tick(tx: Transaction) -> None:
             if await inbox_log.finish(tx, arrival.id):
                 note = await line.apply(tx, self.handling, admitted, resolved)
                 await inbox_log.annotate(tx, arrival.id, note)
+
+        # Each in a savepoint of its own; those of different actors share a commit.
+        await self.store.arrive(f"apply {activity.kind[:40]}", effect_and_tick)
 
     async def _finish(self, arrival: Arrival, note: str) -> None:
         async with self.store.transaction("tick arrival") as tx:

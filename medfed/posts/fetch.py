@@ -9,7 +9,7 @@ from medfed.activitypub.strictjson import parse_object
 from medfed.activitypub.uris import same_origin
 from medfed.activitypub.wire import PeerPost, read_post
 from medfed.domain.accounts import Account
-from medfed.domain.posts import Post
+from medfed.domain.posts import AS_PUBLIC, Post
 from medfed.kernel import limits
 from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure
 from medfed.net.client import Net
@@ -128,6 +128,8 @@ class PostFetcher:
     async def around(self, said: PeerPost, budget: Budget) -> Around:
         """The accounts that a post addresses: known ones, and mentioned ones that can be had."""
         wanted = list(dict.fromkeys([*said.mentions, *_actors(said)]))
+        if not wanted:
+            return Around()
         async with self._store.view() as view:
             known = await accounts.find_by_uris(view, wanted)
         addressed: dict[str, Account] = {}
@@ -150,5 +152,6 @@ class PostFetcher:
 
 
 def _actors(said: PeerPost) -> Iterable[str]:
-    """Ids in to and cc that may be actors."""
-    return [uri for uri in (*said.to, *said.cc) if uri.startswith("http")]
+    """Ids in to and cc that may be actors: neither everybody nor, by any name we know, the author's followers."""
+    others = (AS_PUBLIC, f"{said.author}/followers")
+    return [uri for uri in (*said.to, *said.cc) if uri.startswith("http") and uri not in others]

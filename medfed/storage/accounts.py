@@ -12,6 +12,9 @@ from medfed.kernel.errors import NotFound
 from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
 
+CHANGED: Final = "accounts"
+"""The channel that says that what is known of some account, or of its keys, has changed."""
+
 _COLUMNS: Final = """
     a.id, a.uri, a.local, a.kind, a.username, a.domain, a.host, a.display_name, a.summary, a.summary_source, a.url,
     a.inbox, a.shared_inbox, a.outbox, a.followers_uri, a.following_uri, a.attestations_uri, a.avatar, a.header,
@@ -244,17 +247,20 @@ async def store(tx: Transaction, account: Account) -> int:
         "fields": orjson.dumps(values["fields"]).decode(),
         "also_known_as": orjson.dumps(values["also_known_as"]).decode(),
     }
+    tx.wake(CHANGED)
     stored = await tx.one(_UPSERT, **values)
     return int(stored["id"])
 
 
 async def suspend(tx: Transaction, id_: int, at: Millis | None) -> None:
     """Suspend (a time) or restore (None) an account."""
+    tx.wake(CHANGED)
     await tx.run(_SUSPEND, id=id_, at=at)
 
 
 async def mark_gone(tx: Transaction, id_: int, at: Millis) -> None:
     """The actor was deleted where it lived."""
+    tx.wake(CHANGED)
     await tx.run(_GONE, id=id_, at=at)
 
 
@@ -310,11 +316,13 @@ async def add_key(tx: Transaction, key: AccountKey) -> None:
     """Store a key, or replace the one with its id."""
     values = asdict(key)
     del values["retired_at"]
+    tx.wake(CHANGED)
     await tx.run(_ADD_KEY, **values)
 
 
 async def keep_only_keys(tx: Transaction, account_id: int, uris: Sequence[str]) -> None:
     """Forget every key of a peer account that its actor document no longer lists."""
+    tx.wake(CHANGED)
     await tx.run(_DROP_OTHER_KEYS, account_id=account_id, uris=list(uris))
 
 

@@ -1,5 +1,6 @@
 """Every accepted activity, once; what the inbox answers 202 for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from medfed.kernel.clock import Millis
@@ -16,7 +17,7 @@ _RECORD = sql(
 _WAITING = sql(
     """
     SELECT id, uri, actor_uri, kind, body, received_at, attempts FROM inbox_log
-    WHERE state = 'waiting' AND next_at <= :now
+    WHERE state = 'waiting' AND next_at <= :now AND NOT actor_uri IN :busy[text]
     ORDER BY next_at, id LIMIT :limit
     """
 )
@@ -64,9 +65,9 @@ async def record(tx: Transaction, arrival: Arrival) -> bool:
     return stored > 0
 
 
-async def waiting(view: View, now: Millis, limit: int) -> list[Arrival]:
-    """Arrivals that are due to be applied, oldest first."""
-    return [Arrival(**dict(row)) for row in await view.all(_WAITING, now=now, limit=limit)]
+async def waiting(view: View, now: Millis, limit: int, *, busy: Iterable[str] = ()) -> list[Arrival]:
+    """Arrivals that are due to be applied, oldest first, but for those of the actors that are `busy`."""
+    return [Arrival(**row) for row in await view.all(_WAITING, now=now, limit=limit, busy=list(busy))]
 
 
 async def lease(tx: Transaction, id_: int, *, now: Millis, until: Millis) -> bool:

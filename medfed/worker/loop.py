@@ -7,12 +7,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Final
 
 from medfed.accounts.peers import WAKE as PEERS
 from medfed.accounts.promise import WAKE as DELIVERY
 from medfed.delivery.send import Deliverer
+from medfed.domain.accounts import Account
 from medfed.inbox.handling import Handling
 from medfed.inbox.http import WAKE as INBOX
 from medfed.inbox.process import Processor
@@ -20,7 +22,7 @@ from medfed.inbox.resolve import Fetchers
 from medfed.instance import Instance
 from medfed.kernel.clock import MINUTE, SECOND, Millis
 from medfed.kernel.errors import Unreachable
-from medfed.storage import inbox_log, outbox, tasks
+from medfed.storage import accounts, inbox_log, outbox, tasks
 from medfed.storage.inbox_log import Arrival
 from medfed.storage.tasks import Task
 from medfed.worker.routes import ROUTES
@@ -28,7 +30,9 @@ from medfed.worker.routes import ROUTES
 log: Final = logging.getLogger(__name__)
 
 BATCH: Final = 200
-AT_ONCE: Final = 16
+AT_ONCE: Final = 64
+PATIENCE: Final = 1.0
+"""Seconds that others wait for those whose activities make us ask slow servers."""
 LEASE: Final = 2 * MINUTE
 TRIES: Final = 5
 LONGEST_SLEEP: Final = 30 * SECOND
@@ -45,6 +49,8 @@ class Worker:
             fetchers=Fetchers(here=instance.here, store=instance.store, lookup=instance.lookup, posts=instance.posts),
             handling=Handling(here=instance.here, levels=instance.levels),
         )
+        self._lines: dict[str, asyncio.Task[None]] = {}
+        """What is being applied, by actor."""
         self._routes = {line.kind: line for line in ROUTES}
         self.beat: Millis = 0
         """When a loop last came round; readiness looks at it."""
@@ -70,6 +76,9 @@ class Worker:
                 group.create_task(self._forever("tasks", self.run_tasks, tasks.next_due), name="tasks")
                 group.create_task(self._forever(PEERS, self._reload_levels, _never), name="peers")
         finally:
+            for line in list(self._lines.values()):
+                line.cancel()
+            await asyncio.gather(*self._lines.values(), return_exceptions=True)
             await self._deliverer.aclose()
 
     async def settle(self) -> None:
@@ -77,6 +86,7 @@ class Worker:
         busy = True
         while busy:
             busy = await self.apply_arrivals()
+            await asyncio.gather(*self._lines.values())
             busy = await self._deliverer.run_due() or busy
             await self._deliverer.settle()
             busy = await self.run_tasks() or busy
@@ -124,23 +134,35 @@ class Worker:
     # ── arrivals ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def apply_arrivals(self) -> bool:
-        """Apply what is due: each actor's in order, different actors' side by side. False when nothing was due."""
+        """Apply what is due: each actor's in order, different actors' side by side. False when nothing was due.
+
+        Who makes us wait (for a thread on a slow server, say) is left to finish by themselves.
+        """
         now = self._instance.here.now()
         async with self._instance.store.view() as view:
-            waiting = await inbox_log.waiting(view, now, BATCH)
+            waiting = await inbox_log.waiting(view, now, BATCH, busy=list(self._lines))
+            actors = await accounts.find_by_uris(view, {arrival.actor_uri for arrival in waiting})
         if not waiting:
             return False
         ordered = sorted(waiting, key=lambda arrival: (arrival.actor_uri, arrival.id))
-        lines = [list(group) for _, group in groupby(ordered, key=lambda arrival: arrival.actor_uri)]
         room = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(self._apply_in_order(line, room) for line in lines))
+        for uri, line in groupby(ordered, key=lambda arrival: arrival.actor_uri):
+            task = asyncio.create_task(self._apply_in_order(list(line), actors.get(uri), room), name=f"apply {uri}")
+            self._lines[uri] = task
+            task.add_done_callback(partial(self._end_line, uri))
+        await asyncio.wait(list(self._lines.values()), timeout=PATIENCE)
         return True
 
-    async def _apply_in_order(self, line: Iterable[Arrival], room: asyncio.Semaphore) -> None:
+    def _end_line(self, uri: str, done: "asyncio.Task[None]") -> None:
+        self._lines.pop(uri, None)
+        if not done.cancelled() and (error := done.exception()) is not None:
+            log.error("applying what %s sent failed", uri, exc_info=error)
+
+    async def _apply_in_order(self, line: Iterable[Arrival], actor: Account | None, room: asyncio.Semaphore) -> None:
         async with room:
             for arrival in line:
                 if await self._leased(arrival):
-                    await self._apply(arrival)
+                    await self._apply(arrival, actor)
 
     async def _leased(self, arrival: Arrival) -> bool:
         """Keep other processes off an arrival. On SQLite there are none."""
@@ -150,9 +172,9 @@ class Worker:
         async with self._instance.store.transaction("lease arrival") as tx:
             return await inbox_log.lease(tx, arrival.id, now=now, until=now + LEASE)
 
-    async def _apply(self, arrival: Arrival) -> None:
+    async def _apply(self, arrival: Arrival, actor: Account | None) -> None:
         try:
-            await self._processor.process(arrival)
+            await self._processor.process(arrival, actor)
         except Exception as error:
             log.exception("applying %s failed", arrival.uri)
             await self._set_aside(arrival, f"{type(error).__name__}: {error}")
