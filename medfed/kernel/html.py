@@ -238,9 +238,9 @@ def _sanitised(html: str) -> str | None:
         cleaned = str(_CLEANER.clean(html))
     except BaseException as error:
         # A panic in Rust arrives as pyo3_runtime.PanicException, which is no Exception and cannot be imported.
-        if type(error).__name__ != "PanicException":
-            raise
-        return None
+        if type(error).__name__ == "PanicException":
+            return None
+        raise
     return _MARKS.sub(r"\1", _DIRECTION.sub("", cleaned))
 
 
