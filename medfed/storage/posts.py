@@ -67,7 +67,7 @@ _COUNT_BOOSTS = sql(
 _ADOPT = sql(
     """
     UPDATE post SET in_reply_to_id = :id, in_reply_to_account_id = :account_id
-    WHERE in_reply_to_uri = :uri AND in_reply_to_id IS NULL
+    WHERE in_reply_to_uri = :uri AND in_reply_to_uri <> '' AND in_reply_to_id IS NULL
     RETURNING id, conversation_id
     """
 )
