@@ -134,7 +134,7 @@ async def withdrawn(tx: Transaction, here: Here, attestation: Attestation, subje
 
 
 async def keys_changed(tx: Transaction, here: Here) -> None:
-    """Update of the instance actor: peers fetch our DID document again."""
+    """Update of the instance actor, to every peer that we know: they fetch our DID document again."""
     speaker = await instance_actor(tx, here)
     actor = render.actor(here.uris, speaker, await accounts.keys(tx, speaker.id))
     del actor["@context"]
@@ -145,6 +145,5 @@ async def keys_changed(tx: Transaction, here: Here) -> None:
         object_=actor,
         to=[AS_PUBLIC],
     )
-    trusted = {peer.domain for peer in await peers.everyone(tx) if peer.level is Level.TRUSTED}
-    inboxes = await outbox.follower_inboxes(tx, speaker.id) + await outbox.inboxes_on(tx, trusted)
-    await promise(tx, here, speaker, update, _one_for_each_host(inboxes), context=contexts.ACTOR)
+    known = {peer.domain for peer in await peers.everyone(tx) if peer.level is not Level.BLOCKED}
+    await promise(tx, here, speaker, update, await outbox.inboxes_on(tx, known), context=contexts.ACTOR)

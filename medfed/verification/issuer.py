@@ -17,6 +17,7 @@ from medfed.storage import credentials, issuer, moderation
 from medfed.storage.database import Transaction, View
 from medfed.storage.issuer import OwnList, SealedKey
 from medfed.storage.trust import KnownIssuer
+from medfed.verification import announce
 
 RESIGN_AFTER: Final = 6 * HOUR
 _OVERLAP: Final = 30 * DAY
@@ -72,7 +73,7 @@ async def ourselves(view: View, here: Here) -> KnownIssuer:
 
 
 async def replace_key(tx: Transaction, here: Here, *, compromised: bool, by: str) -> None:
-    """A new key; everything that lives is signed anew before the old ones end (credentials.md § 3.3)."""
+    """A new key; everything that lives is signed anew, then the old ones end, and every peer is told; audited."""
     old = [key for key in await issuer.keys(tx) if key.revoked_at is None]
     await _add_key(tx, here)
     now = here.now()
@@ -88,6 +89,7 @@ async def replace_key(tx: Transaction, here: Here, *, compromised: bool, by: str
             await issuer.end_key(tx, key.id, expires_at=now, revoked_at=now)
         else:
             await issuer.end_key(tx, key.id, expires_at=now + _OVERLAP, revoked_at=None)
+    await announce.keys_changed(tx, here)
     action = "issuer.key-compromised" if compromised else "issuer.key-rotated"
     await moderation.record(tx, at=now, actor=by, action=action, subject=signer.method)
 
