@@ -20,7 +20,9 @@ from medfed.instance import Instance
 from medfed.kernel.clock import MINUTE
 from medfed.kernel.errors import Broken, MedfedError, NotFound, RemoteFailure, StorageDown
 from medfed.web.errors import answer as answer_page
-from medfed.web.routes import ROUTES as WEB
+from medfed.web.render import Pages
+from medfed.web.routes import routes as web_routes
+from medfed.web.visit import Front, Tries
 from medfed.worker.loop import Worker
 
 log: Final = logging.getLogger(__name__)
@@ -30,22 +32,23 @@ _UNHEARD_OF: Final = 2 * MINUTE
 
 def build_app(instance: Instance, *, worker: Worker | None = None) -> ASGIApp:
     """The application of one instance. With a `worker`, its lifespan does the background work too."""
+    front = Front(pages=Pages(), tries=Tries(enabled=instance.settings.limits.enabled))
     edges = (
         ("inbox", inbox_routes(instance)),
         ("discovery", DISCOVERY),
         ("discovery", media_routes()),
         ("api", api_routes(instance)),
-        ("web", WEB),
+        ("web", web_routes(front)),
         ("discovery", _health(worker)),
     )
-    application = _Application([(name, route) for name, routes in edges for route in routes], worker)
+    application = _Application([(name, route) for name, routes in edges for route in routes], front, worker)
     return Manners(ServerErrorMiddleware(application, handler=_answer_crash), instance)
 
 
 class _Application:
     """Finds the endpoint, calls it, and answers for what it refuses."""
 
-    def __init__(self, routes: Sequence[tuple[str, Route]], worker: Worker | None) -> None:
+    def __init__(self, routes: Sequence[tuple[str, Route]], front: Front, worker: Worker | None) -> None:
         documents = {(route.method, route.path) for name, route in routes if name == "discovery"}
         self._pages = {
             route.path: route for name, route in routes if name == "web" and (route.method, route.path) in documents
@@ -54,6 +57,7 @@ class _Application:
         pages = {id(page) for page in self._pages.values()}
         self._router = Router(route for _, route in routes if id(route) not in pages)
         self._edges = {id(route): name for name, route in routes}
+        self._front = front
         self._worker = worker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +104,7 @@ class _Application:
         if isinstance(error, Broken | RemoteFailure):
             log.error("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, error)
         if edge == "web":
-            return await answer_page(request, error)
+            return await answer_page(self._front, request, error)
         if edge == "api":
             return answer_api(error)
         return _answer_peer(error)

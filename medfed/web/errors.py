@@ -1,11 +1,133 @@
-"""How pages refuse."""
+"""How pages refuse: what happened, whether work is safe, what to do, in the reader's language and without jargon."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from medfed.kernel.errors import MedfedError
+from medfed.edge import Json
+from medfed.kernel.correlation import request_id
+from medfed.kernel.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    Malformed,
+    MedfedError,
+    NotFound,
+    RemoteFailure,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unsupported,
+    Untrusted,
+)
+from medfed.web.door import dressed
+from medfed.web.sent import own_path
+from medfed.web.sheet import page
+from medfed.web.views import ProblemView
+from medfed.web.visit import Front, Visit, visit_of
+from medfed.web.words import N_
+
+_WORDS: Final[Mapping[type[MedfedError], tuple[str, str, str]]] = {
+    NotFound: (
+        N_("This page does not exist, or not for you"),
+        N_("The address is wrong, the post was deleted, or it is reserved to other readers."),
+        N_("If a colleague gave it to you, ask whom it is addressed to."),
+    ),
+    Gone: (
+        N_("This is no longer here"),
+        N_("It was deleted, used up, or its account is closed."),
+        "",
+    ),
+    Forbidden: (
+        N_("Refused"),
+        N_("You may not do this here. Nothing was changed."),
+        "",
+    ),
+    TooLarge: (
+        N_("Too large"),
+        N_("What was sent is larger than this instance accepts. Nothing was kept."),
+        N_("Images may have up to 40 MiB."),
+    ),
+    Unsupported: (
+        N_("This cannot be read"),
+        N_("The file or form is of a kind that is not understood here. Nothing was kept."),
+        "",
+    ),
+    TooMany: (
+        N_("Too many attempts"),
+        N_("To keep guessing slow, this instance counts attempts. Nothing was changed."),
+        N_("Wait a few minutes, then try again."),
+    ),
+    Conflict: (
+        N_("Somebody was faster"),
+        N_("This was changed by somebody else meanwhile. Nothing was changed now."),
+        N_("Look at the page again, then repeat what still applies."),
+    ),
+    Untrusted: (
+        N_("The other instance is not believed"),
+        N_("What it sent does not hold together, so nothing of it was kept."),
+        "",
+    ),
+    Invalid: (N_("Not accepted"), N_("Something in what was sent breaks a rule. Nothing was changed."), ""),
+    Malformed: (N_("This cannot be read"), N_("What was sent could not be understood. Nothing was changed."), ""),
+    RemoteFailure: (
+        N_("The other instance does not answer"),
+        N_("What you asked for is kept elsewhere, and that instance could not be reached."),
+        N_("Try again later; what you wrote here is not affected."),
+    ),
+}
+_OURS: Final = (
+    N_("Something failed on this instance"),
+    N_("It is our fault, not yours. The people who keep this instance find it in their log."),
+    N_("Try again in a moment. If it happens again, tell your administrator the number below."),
+)
 
 
-async def answer(_request: Request, error: MedfedError) -> Response:
-    """The page for a refusal or a failure."""
-    return PlainTextResponse(error.safe, status_code=error.status)
+async def answer(front: Front, request: Request, error: MedfedError) -> Response:
+    """The page for a refusal or a failure; programs get the same as JSON."""
+    if _is_program(request):
+        return Json({"error": error.safe}, status_code=error.status)
+    visit = await visit_of(front, request)
+    if isinstance(error, Unauthenticated):
+        where = own_path(visit.path) if request.method == "GET" else "/"
+        return dressed(visit, RedirectResponse(f"/sign-in?next={quote(where, safe='/')}", 303))
+    response = await page(visit, "problem", status=error.status, problem=problem(visit, error))
+    if isinstance(error, TooMany):
+        response.headers["retry-after"] = str(error.retry_after)
+    return dressed(visit, response)
+
+
+def _is_program(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "json" in accept and "text/html" not in accept
+
+
+def problem(visit: Visit, error: MedfedError) -> ProblemView:
+    """An error in words."""
+    title, text, todo = next((said for kind, said in _WORDS.items() if isinstance(error, kind)), _OURS)
+    detail = error.safe if isinstance(error, Invalid | Malformed | Unsupported | Forbidden) else ""
+    advice = visit.say(todo) if todo else _sentence(detail)
+    return ProblemView(
+        status=error.status,
+        title=visit.say(title),
+        text=visit.say(text),
+        todo=advice,
+        draft=visit.sent.text("content"),
+        request_id=request_id.get(),
+        back=_back(visit),
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+
+
+def _back(visit: Visit) -> str:
+    """The page that the visitor came from, when it is one of ours."""
+    base = visit.instance.here.uris.base
+    referer = visit.request.headers.get("referer", "")
+    return own_path(referer.removeprefix(base)) if referer.startswith(f"{base}/") else "/"

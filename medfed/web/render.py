@@ -1,7 +1,7 @@
 """Turns views into HTML: one Jinja environment for each language, nothing in it that knows about requests."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from gettext import GNUTranslations, NullTranslations
 from importlib import resources
 from typing import Any, Final
@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from medfed.kernel.clock import Millis, iso
 from medfed.web import when, words
+from medfed.web.static import address
 from medfed.web.views import AudienceView, Frame, PatientView, StampView
 
 LANGUAGES: Final = ("en", "fr")
@@ -34,6 +35,10 @@ class Pages:
         """A message outside of a template (flash, form error), in that language, as plain text."""
         translated = self.translations(language).gettext(message)
         return translated % values if values else translated
+
+    def age(self, language: str, band: str) -> str:
+        """An age band in words."""
+        return _Speaker(language, self.translations(language)).age_words(band)
 
     def translations(self, language: str) -> NullTranslations:
         """The catalogue of that language."""
@@ -75,6 +80,7 @@ def _quality(text: str) -> float:
         return 0.0
 
 
+@cache
 def _translations(language: str) -> NullTranslations:
     catalogue = _CATALOGUES / language / "LC_MESSAGES" / "medfed.mo"
     if not catalogue.is_file():
@@ -108,6 +114,7 @@ def _environment(language: str) -> Environment:
         ago=_ago,
         left=_left,
         iso=iso,
+        static=address,
         vocabularies=words.VOCABULARIES,
     )
     environment.filters["number"] = partial(when.number, language=language)

@@ -1,7 +1,78 @@
-"""Every page, one line each."""
+"""Every page, one line each: the method, the path, what answers, and who may open it."""
 
 from typing import Final
 
 from medfed.edge import Route
+from medfed.web import auth, casework, notices, people, preferences, reading, writing
+from medfed.web.door import Handler, Line, route
+from medfed.web.static import static
+from medfed.web.visit import Access, Front
 
-ROUTES: Final[tuple[Route, ...]] = ()
+
+def _open(path: str, handler: Handler) -> Line:
+    """A page for everybody."""
+    return Line(method="GET", path=path, handler=handler, access=Access.ANYBODY)
+
+
+def _get(path: str, handler: Handler, access: Access = Access.MEMBER) -> Line:
+    return Line(method="GET", path=path, handler=handler, access=access)
+
+
+def _post(path: str, handler: Handler, access: Access = Access.MEMBER) -> Line:
+    return Line(method="POST", path=path, handler=handler, access=access)
+
+
+PAGES: Final = (
+    # the door
+    _open("/sign-in", auth.sign_in_page),
+    _post("/sign-in", auth.sign_in, Access.ANYBODY),
+    _post("/sign-out", auth.sign_out, Access.ANYBODY),
+    _open("/sign-up", auth.sign_up_page),
+    _post("/sign-up", auth.post_sign_up, Access.ANYBODY),
+    _open("/confirm", auth.confirm_page),
+    _post("/confirm", auth.post_confirm, Access.ANYBODY),
+    # reading
+    _open("/", reading.home),
+    _open("/about", reading.about),
+    _open("/@{handle}/{id}", reading.post),
+    _open("/tags/{tag}", reading.tagged),
+    _open("/cases", casework.index),
+    _open("/cases/{id}", casework.case),
+    _get("/notifications", notices.index),
+    _post("/notifications/read", notices.mark_read),
+    _post("/notifications/requests/{id}", notices.answer_request),
+    _get("/messages", notices.messages),
+    # writing
+    _get("/compose", writing.compose),
+    _post("/compose", writing.post_compose),
+    _post("/posts/{id}", writing.act),
+    _post("/polls/{id}", writing.vote),
+    _get("/cases/new", casework.new),
+    _post("/cases/new", casework.post_new),
+    _get("/cases/{id}/edit", casework.edit),
+    _post("/cases/{id}/edit", casework.post_edit),
+    _post("/cases/{id}/stage", casework.stage),
+    # people
+    _open("/@{handle}", people.profile),
+    _post("/@{handle}", people.act),
+    _open("/directory", people.directory),
+    _get("/search", people.search),
+    _get("/authorize_interaction", people.interaction),
+    _post("/authorize_interaction", people.post_interaction),
+    _post("/remote-follow", people.remote_follow, Access.ANYBODY),
+    _get("/report", people.report),
+    _post("/report", people.post_report),
+    # oneself
+    _get("/settings", preferences.settings),
+    _post("/settings", preferences.post_settings),
+    _post("/settings/password", preferences.change_password),
+    _post("/settings/sessions", preferences.end_session),
+)
+
+
+def routes(front: Front) -> list[Route]:
+    """The table of one instance."""
+    return [
+        *(route(front, line) for line in PAGES),
+        Route(method="GET", path="/static/{name}", endpoint=static, info=Access.ANYBODY),
+    ]

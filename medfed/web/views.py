@@ -13,6 +13,7 @@ from medfed.web import words
 
 Theme: TypeAlias = Literal["auto", "light", "dark"]
 Tone: TypeAlias = Literal["plain", "warn", "harm"]
+Relation: TypeAlias = Literal["self", "stranger", "following", "requested", "anonymous", "blocked"]
 
 NAME_LENGTH: Final = 60
 _SEEN_STAMPS: Final = 2
@@ -647,6 +648,8 @@ class CaseFormView:
     age_bands: tuple[ChoiceView, ...] = ()
     saved_at: Millis | None = None
     editing: bool = False
+    image_slots: int = 2
+    """Empty file fields to offer, besides the images already kept."""
 
     @property
     def percent(self) -> int:
@@ -705,7 +708,7 @@ class ProfileView:
     credentials: tuple[CredentialView, ...] = ()
     joined_at: Millis | None = None
     remote_href: str | None = None
-    relation: Literal["self", "stranger", "following", "requested", "anonymous", "blocked"] = "stranger"
+    relation: Relation = "stranger"
     follows_you: bool = False
     locked: bool = False
     muted: bool = False

@@ -1,0 +1,69 @@
+"""What is wrong with a form, in the reader's language: the domain names fields and reasons, pages say them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from medfed.kernel.errors import Invalid
+from medfed.web.visit import Visit
+from medfed.web.words import N_
+
+_FIELDS: Final[Mapping[str, str]] = {
+    "patient.age_band": "age_band",
+    "patient.sex": "sex",
+    "consent.basis": "consent",
+    "media_ids": "images",
+    "status": "content",
+    "poll": "poll_option_1",
+    "poll.options": "poll_option_1",
+    "spoiler": "summary",
+    "specialties": "specialties",
+}
+"""The domain's name of a field, and the form's, where they differ."""
+
+_REASONS: Final[tuple[tuple[str, str], ...]] = (
+    ("is missing", N_("This is needed.")),
+    ("is empty", N_("There is nothing to publish yet.")),
+    ("say what you ask", N_("Say what you ask your colleagues.")),
+    ("images need a basis", N_("Images need a basis of consent.")),
+    ("every image needs", N_("Describe every image in one sentence.")),
+    ("is longer than", N_("This is too long.")),
+    ("too long", N_("This is too long.")),
+    ("is not one of", N_("Choose one of the list.")),
+    ("is not a specialty", N_("Choose one of the list.")),
+    ("at most three", N_("Three specialties at most.")),
+    ("at most 4", N_("Four images at most.")),
+    ("not together with files", N_("A poll cannot have images.")),
+    ("2 to 8", N_("A poll has at least two different choices.")),
+    ("distinct, not empty", N_("A poll has at least two different choices.")),
+    ("at most", N_("This is too long.")),
+    ("taken", N_("This is taken already.")),
+    ("reserved", N_("This name is reserved.")),
+    ("1 to 30 letters", N_("1 to 30 letters, digits, _ or -.")),
+    ("not an e-mail", N_("This is not an e-mail address.")),
+    ("too easy to guess", N_("This password is too easy to guess.")),
+    ("8 to 256", N_("A password has 8 to 256 characters.")),
+    ("must be accepted", N_("This has to be accepted.")),
+    ("not valid or expired", N_("The invitation is not valid for this address, or has expired.")),
+    ("not a free upload", N_("One of the images is not there any more; choose it again.")),
+    ("one of our profession", N_("Choose one of the list.")),
+    ("is not a country", N_("Two capital letters, such as FR or GB.")),
+    ("evidence supports", N_("The evidence does not support this level.")),
+    ("not a domain", N_("This is not a domain, such as chu-lyon.example.")),
+    ("this instance", N_("This is this instance itself.")),
+)
+"""How a reason of the domain begins, or what it holds, and how a page says it; the first that fits."""
+
+
+def in_words(visit: Visit, error: Invalid) -> dict[str, str]:
+    """The errors of a form by field; what names no field is under `form`."""
+    if not error.fields:
+        return {"form": reason(visit, str(error))}
+    return {_FIELDS.get(name, name): reason(visit, what) for name, what in error.fields.items()}
+
+
+def reason(visit: Visit, what: str) -> str:
+    """One reason, translated where it is known."""
+    for known, said in _REASONS:
+        if known in what:
+            return visit.say(said)
+    return f"{what[:1].upper()}{what[1:]}{'' if what.endswith('.') else '.'}"
