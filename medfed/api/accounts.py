@@ -1,19 +1,23 @@
 """Accounts: who they are, what they wrote, and what there is between them and the member who asks."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from starlette.responses import Response
 
-from medfed.accounts import passwords, register
+from medfed.accounts import passwords, profile, register
 from medfed.accounts.consent import issue_token, within
+from medfed.accounts.profile import Edited, ProfileEdit
 from medfed.accounts.register import SignUp, SignUpRules
 from medfed.api import entities, present
 from medfed.api.calls import Call
+from medfed.api.entities import FROM_CLIENTS
 from medfed.api.limits import Limit
 from medfed.api.paging import limit_of, page_of
+from medfed.api.params import Params
 from medfed.api.timelines import listing
-from medfed.domain.accounts import Account, Handle, parse_handle
+from medfed.domain.accounts import Account, Handle, Member, ProfileField, parse_handle
 from medfed.domain.posts import Post
 from medfed.edge import Json
 from medfed.kernel.errors import Malformed, NotFound, RemoteFailure, Unauthenticated, Untrusted
@@ -38,6 +42,66 @@ async def verify_credentials(call: Call) -> Response:
     """The member whose token this is."""
     async with call.store.view() as view:
         return Json(await present.own_account(view, call.here, call.member))
+
+
+async def update_credentials(call: Call) -> Response:
+    """Change the member's profile, and how their posts begin."""
+    change = await _edit(call)
+    source = call.params.inner("source")
+    visibility = source.optional_text("privacy")
+    async with call.store.transaction("edit profile") as tx:
+        edited = await profile.edit(tx, call.here, call.instance.levels, call.account, change)
+        member = await profile.prefer(
+            tx,
+            call.here,
+            call.member,
+            visibility=FROM_CLIENTS.get(visibility, visibility) if visibility is not None else None,
+            sensitive=source.optional_flag("sensitive"),
+            posting_language=source.optional_text("language"),
+        )
+    return await _edited(call, member, edited)
+
+
+async def remove_avatar(call: Call) -> Response:
+    """Take the member's portrait away."""
+    return await _without_picture(call, ProfileEdit(avatar=""))
+
+
+async def remove_header(call: Call) -> Response:
+    """Take the member's banner away."""
+    return await _without_picture(call, ProfileEdit(header=""))
+
+
+async def _without_picture(call: Call, change: ProfileEdit) -> Response:
+    async with call.store.transaction("edit profile") as tx:
+        edited = await profile.edit(tx, call.here, call.instance.levels, call.account, change)
+    return await _edited(call, call.member, edited)
+
+
+async def _edited(call: Call, member: Member, edited: Edited) -> Response:
+    for key in edited.unused:
+        await call.instance.blobs.delete(key)
+    async with call.store.view() as view:
+        return Json(await present.own_account(view, call.here, replace(member, account=edited.account)))
+
+
+async def _edit(call: Call) -> ProfileEdit:
+    params, images = call.params, call.instance.images
+    avatar, header = params.upload("avatar"), params.upload("header")
+    return ProfileEdit(
+        display_name=params.optional_text("display_name"),
+        bio=params.optional_text("note"),
+        fields=_fields(params) if "fields_attributes" in params else None,
+        locked=params.optional_flag("locked"),
+        discoverable=params.optional_flag("discoverable"),
+        avatar=await images.accept_avatar(avatar) if avatar is not None else None,
+        header=await images.accept_header(header) if header is not None else None,
+    )
+
+
+def _fields(params: Params) -> list[ProfileField]:
+    given = params.items("fields_attributes")
+    return [ProfileField(name=one.text("name").strip(), value=one.text("value").strip()) for one in given]
 
 
 async def preferences(call: Call) -> Response:

@@ -1,11 +1,27 @@
 """The client API, one line an endpoint: who may call it, with which scopes (one of them is enough), how often."""
 
-from typing import Final
+from typing import Any, Final
 
-from medfed.api import accounts, media, notifications, oauth, reports, search, server, statuses, timelines
-from medfed.api.calls import Line, as_route, delete, get, patch, post, put
+from starlette.responses import Response
+
+from medfed.api import (
+    accounts,
+    governance,
+    media,
+    medical,
+    models,
+    notifications,
+    oauth,
+    reports,
+    search,
+    server,
+    statuses,
+    timelines,
+)
+from medfed.api.calls import Call, Line, as_route, delete, get, patch, post, put
 from medfed.api.limits import Limit, Limiter
-from medfed.edge import Route
+from medfed.api.openapi import describe
+from medfed.edge import Json, Route
 from medfed.instance import Instance
 
 _SIGN_IN: Final = (
@@ -33,6 +49,9 @@ _ACCOUNTS: Final = (
     post("/api/v1/accounts", accounts.sign_up, "write:accounts", who="app", limit=Limit.SIGN_UP),
     get("/api/v1/accounts", accounts.several, "read:accounts", who="anyone"),
     get("/api/v1/accounts/verify_credentials", accounts.verify_credentials, "profile", "read:accounts"),
+    patch("/api/v1/accounts/update_credentials", accounts.update_credentials, "write:accounts", uploads=True),
+    delete("/api/v1/profile/avatar", accounts.remove_avatar, "write:accounts"),
+    delete("/api/v1/profile/header", accounts.remove_header, "write:accounts"),
     get("/api/v1/accounts/lookup", accounts.lookup, "read:accounts", who="anyone"),
     get("/api/v1/accounts/search", accounts.search, "read:accounts"),
     get("/api/v1/accounts/relationships", accounts.relationships, "read:follows"),
@@ -141,6 +160,75 @@ _OTHERS: Final = (
     get("/api/v1/push/subscription", timelines.not_there, "push"),
 )
 
+_MEDICAL: Final = (
+    post("/api/medfed/v1/cases", medical.open_case, "write:statuses", reads=models.CaseForm, answers=models.Case),
+    get("/api/medfed/v1/cases", medical.list_cases, "read:statuses", who="anyone", answers=list[models.Case]),
+    get("/api/medfed/v1/cases/{id}", medical.show_case, "read:statuses", who="anyone", answers=models.Case),
+    patch("/api/medfed/v1/cases/{id}", medical.edit_case, "write:statuses", reads=models.CaseEdit, answers=models.Case),
+    post(
+        "/api/medfed/v1/cases/{id}/stage",
+        medical.set_stage,
+        "write:statuses",
+        reads=models.StageChange,
+        answers=models.Case,
+    ),
+    post(
+        "/api/medfed/v1/cases/{id}/accept",
+        medical.accept_answer,
+        "write:statuses",
+        reads=models.Acceptance,
+        answers=models.Case,
+    ),
+    get(
+        "/api/medfed/v1/accounts/{id}/attestations",
+        medical.attestations,
+        "read:accounts",
+        who="anyone",
+        answers=list[models.Attestation],
+    ),
+    get("/api/medfed/v1/offers", medical.offers, "read:accounts", answers=list[models.Attestation]),
+    post("/api/medfed/v1/offers/{id}/accept", medical.accept_offer, "write:accounts", answers=models.Attestation),
+    post("/api/medfed/v1/offers/{id}/decline", medical.decline_offer, "write:accounts", answers=models.Attestation),
+    post(
+        "/api/medfed/v1/attestations/{id}/hide", medical.hide_attestation, "write:accounts", answers=models.Attestation
+    ),
+    post(
+        "/api/medfed/v1/attestations/{id}/show", medical.show_attestation, "write:accounts", answers=models.Attestation
+    ),
+    get("/api/medfed/v1/peers", governance.list_peers, "admin:read", who="admin", answers=list[models.Peer]),
+    put(
+        "/api/medfed/v1/peers/{domain}",
+        governance.judge_peer,
+        "admin:write",
+        who="admin",
+        reads=models.PeerJudgement,
+        answers=models.Peer,
+    ),
+    get("/api/medfed/v1/policy", governance.show_policy, "admin:read", who="admin", answers=models.PolicyDocument),
+    post(
+        "/api/medfed/v1/policy/dry-run",
+        governance.try_policy,
+        "admin:read",
+        who="admin",
+        reads=models.PolicyDocument,
+        answers=models.Effects,
+    ),
+    put(
+        "/api/medfed/v1/policy",
+        governance.apply_policy,
+        "admin:write",
+        who="admin",
+        reads=models.PolicyDocument,
+        answers=models.PolicyDocument,
+    ),
+)
+
+
+async def description(call: Call) -> Response:
+    """This description."""
+    return Json(describe(ROUTES, title=call.here.name, base=call.here.uris.base))
+
+
 ROUTES: Final[tuple[Line, ...]] = (
     *_SIGN_IN,
     *_SERVER,
@@ -150,6 +238,8 @@ ROUTES: Final[tuple[Line, ...]] = (
     *_TIMELINES,
     *_NOTIFICATIONS,
     *_OTHERS,
+    *_MEDICAL,
+    get("/api/medfed/v1/openapi.json", description, who="anyone", answers=dict[str, Any]),
 )
 
 

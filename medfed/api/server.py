@@ -8,6 +8,7 @@ from typing import Final
 from starlette.responses import Response
 
 import medfed
+from medfed.accounts import profile
 from medfed.api.calls import Call
 from medfed.api.entities import Entity, missing
 from medfed.edge import Json
@@ -21,7 +22,6 @@ COMPATIBLE: Final = "4.3.0"
 """The Mastodon whose client API this is: with grouped notifications, without quotes."""
 API_VERSION: Final = 2
 IMAGES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/avif")
-SOURCE: Final = "https://codeberg.org/medfed/medfed"
 
 _GREY: Final = (200, 208, 214)
 
@@ -37,9 +37,11 @@ def configuration() -> Entity:
         "accounts": {
             "max_featured_tags": 0,
             "max_pinned_statuses": 20,
-            "max_profile_fields": 8,
-            "profile_field_name_limit": 255,
-            "profile_field_value_limit": limits.FIELD,
+            "max_display_name_length": profile.DISPLAY_NAME,
+            "max_note_length": profile.BIO,
+            "max_profile_fields": profile.FIELDS,
+            "profile_field_name_limit": profile.FIELD,
+            "profile_field_value_limit": profile.FIELD,
         },
         "statuses": {
             "max_characters": limits.POST_CHARACTERS,
@@ -106,7 +108,7 @@ async def instance_v2(call: Call) -> Response:
             "domain": here.domain,
             "title": here.name,
             "version": version(),
-            "source_url": SOURCE,
+            "source_url": f"{here.uris.base}/about",
             "description": "",
             "usage": {"users": {"active_month": active}},
             "thumbnail": {"url": picture, "blurhash": None, "versions": {}},
