@@ -33,6 +33,7 @@ KEEP_ALIVE_SECONDS: Final = 65
 """Longer than a proxy keeps its idle connections, so that it is the one to close them."""
 STOP_SECONDS: Final = 10
 CONNECTIONS: Final = 2_000
+_WAITING: Final = 2_048
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -68,6 +69,8 @@ def worker(config: str) -> None:
 
 
 async def _serve(settings: Settings, host: str, port: int, *, work: bool, fd: int | None = None) -> None:
+    if fd is None:
+        await _try_to_listen(host, port)
     async with _opened(settings) as instance:
         for warning in warnings(settings):
             say(f"WARNING: {warning}")
@@ -80,8 +83,17 @@ async def _serve(settings: Settings, host: str, port: int, *, work: bool, fd: in
         )
         async with door:
             await server.serve()
-        if not server.started:
-            raise Misconfigured(f"the server could not start on {host}:{port}; is the port taken?")
+
+
+async def _try_to_listen(host: str, port: int) -> None:
+    """Raises Misconfigured when the address cannot be had: uvicorn would end the process without closing anything."""
+    try:
+        server = await asyncio.start_server(lambda _reader, writer: writer.close(), host, port)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise Misconfigured(f"cannot listen on {host}:{port}: {reason}") from None
+    server.close()
+    await server.wait_closed()
 
 
 async def _work(settings: Settings) -> None:
@@ -168,6 +180,7 @@ def _serve_in_processes(config: str, host: str, port: int, *, workers: int, no_w
     """Bind once, let `workers` processes accept, start one anew when it dies, stop all of them on a signal."""
     bound = uvicorn.Config("medfed", host=host, port=port, log_config=None).bind_socket()
     bound.set_inheritable(True)
+    bound.listen(_WAITING)  # from now on callers wait, and are not turned away, until a process is up
     say(f"listening on http://{host}:{bound.getsockname()[1]} in {workers} processes")
     command = [sys.executable, "-m", "medfed", "--config", str(Path(config)), "serve", "--fd", str(bound.fileno())]
     command += ["--no-worker"] if no_worker else []

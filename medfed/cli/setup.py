@@ -95,6 +95,8 @@ async def make(path: Path, *, domain: str, name: str, public_url: str, data_dir:
             undo.callback(_remove, database, *(database.with_name(database.name + end) for end in ("-wal", "-shm")))
             undo.callback(_remove, database.with_suffix(".lock"))
         async with open_instance(settings, role="tool") as instance:
+            if not await migrations.is_empty(instance.store):
+                raise Misconfigured("the database holds an instance already; it is not overwritten")
             await migrations.migrate(instance.store)
             await make_identity(instance)
         undo.pop_all()
