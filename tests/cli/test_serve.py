@@ -3,7 +3,6 @@
 import signal
 import stat
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +15,11 @@ def get(url: str) -> tuple[int, dict[str, str], bytes]:
         return response.status, {name.lower(): value for name, value in response.headers.items()}, response.read()
 
 
-def test_it_answers_soon_and_stops_cleanly(place: Place, serving: Callable[..., Serving]) -> None:
-    started = time.perf_counter()
+def test_it_answers_and_stops_cleanly(place: Place, serving: Callable[..., Serving]) -> None:
     running = serving()
     status, headers, _ = get(f"{running.url}/livez")
-    took = time.perf_counter() - started
     assert status == 200
     assert "server" not in headers
-    assert took < 4  # 1.2 on a machine that does nothing else
     assert (place.data / "medfed.sock").exists()
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(20) == 0
