@@ -11,7 +11,7 @@ from medfed.domain.accounts import is_authority
 from medfed.domain.codes import COUNTRIES, PROFESSIONS, SPECIALTIES
 from medfed.domain.credentials import ASSURANCES, CREDENTIAL_TYPES, Assurance
 from medfed.domain.peers import Level
-from medfed.domain.trust import Names, Rule, Scope, TrustPolicy, host_of
+from medfed.domain.trust import Names, Rule, Scope, TrustPolicy, did_of, host_of
 from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND, Millis
 from medfed.kernel.errors import Invalid
 
@@ -39,7 +39,6 @@ _VIA: Final[tuple[Literal["direct", "list"], ...]] = ("direct", "list")
 _ON_STALE: Final[tuple[Literal["downgrade", "reject"], ...]] = ("downgrade", "reject")
 
 _RULE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_DID_WEB: Final = re.compile(r"did:web:[a-z0-9._-]+(?:%3A[0-9]+)?(?::[A-Za-z0-9._~%-]+)*")
 _MULTIKEY: Final = re.compile(r"z[1-9A-HJ-NP-Za-km-z]{20,2000}")
 _DURATION: Final = re.compile(r"P(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5})S)?)?")
 _CAMEL: Final = re.compile(r"(?<=[a-z])([A-Z])")
@@ -164,7 +163,7 @@ def _texts(value: object, where: str) -> list[str]:
 
 def _did(value: object, where: str) -> str:
     """A did:web in its one canonical form: what is only like the name of an issuer names nobody (N16)."""
-    if not isinstance(value, str) or not _DID_WEB.fullmatch(value) or not _is_exact_host(host_of(value)):
+    if not isinstance(value, str) or did_of(host_of(value)) != value or not _is_exact_host(host_of(value)):
         raise Invalid(f"{where}: {str(value)[:80]!r} is not a did:web in lower case, such as did:web:chu.example")
     return value
 
