@@ -1,0 +1,74 @@
+"""One post to many hosts: the first to each, when nothing is known of it, and the next ones."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import floors, stage
+from bench.cast import Cast
+from bench.stage import Process, Stage
+
+WARM_POSTS = 3
+
+
+async def measure(folder: Path, hosts: int) -> dict[str, Any]:
+    """Deliveries a second and processor time of one, beside a bare RSA-2048 signature."""
+    cast = Cast.hire(hosts=hosts, per_host=1)
+    cast.save(folder / "cast.json")
+    place = await stage.build(folder)
+    await stage.introduce(place, cast.roles, following=True)
+    peer = stage.peer(folder / "cast.json")
+    try:
+        cold = await _fan_out(place, cast, posts=1, before=0)
+        warm = await _fan_out(place, cast, posts=WARM_POSTS, before=hosts)
+    finally:
+        peer.stop()
+    rsa = floors.rsa(cast)
+    return {
+        "hosts": hosts,
+        "floor": {"rsa_sign_us": rsa["sign"], "rsa_signs_per_second": 1e6 / rsa["sign"]},
+        "cold": cold,
+        "warm": warm,
+        "share_of_signing_rate": warm["per_second"] * rsa["sign"] / 1e6,
+        "cpu_ratio": warm["cpu_us"] / rsa["sign"],
+    }
+
+
+async def _fan_out(place: Stage, cast: Cast, *, posts: int, before: int) -> dict[str, float]:
+    """Publish while nothing runs, start the server, and wait until everybody has everything."""
+    await stage.promise_posts(place, [f"Avis sur un électrocardiogramme, {number}" for number in range(posts)])
+    server = stage.server(place).start()
+    try:
+        await stage.answers(server, place.authority)
+        return await _drained(server, cast, begun=before, expected=before + posts * cast.hosts_count)
+    finally:
+        server.stop()
+
+
+async def _drained(server: Process, cast: Cast, *, begun: int, expected: int) -> dict[str, float]:
+    """Deliveries began while the server started, so what came before the first look is left out of the count."""
+    first, cpu, began = await _count(cast), server.cpu(), time.perf_counter()
+    received, last_news = first, began
+    while received < expected:
+        await asyncio.sleep(0.02)
+        received, earlier = await _count(cast), received
+        now = time.perf_counter()
+        last_news = now if received > earlier else last_news
+        if now - last_news > 20:
+            raise RuntimeError(f"deliveries have stopped at {received - begun} of {expected - begun}")
+    seconds = time.perf_counter() - began
+    await asyncio.sleep(0.3)  # the last ones are still being settled
+    counted = max(1, expected - first)
+    return {
+        "count": counted,
+        "seconds": seconds,
+        "per_second": counted / seconds,
+        "cpu_us": (server.cpu() - cpu) / counted * 1e6,
+    }
+
+
+async def _count(cast: Cast) -> int:
+    statuses = json.loads(await stage.ask(cast.control, "GET", "/-/count"))
+    return int(statuses.get("202", 0))
