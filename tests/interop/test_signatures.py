@@ -1,0 +1,118 @@
+"""Signatures and proofs of ours before Fedify's verification, and Fedify's before ours."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.interop.servers import Medfed, Member, Peer, PeerPerson, ask
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("interop")]
+
+FORGERIES = {
+    "unsigned": "nothing vouches for it",
+    "proof": "a proof alone: an inbox here wants to know who is at the door",
+    "body": "RFC 9421, and another body than was signed",
+    "cavage-body": "cavage, and another body than was signed",
+    "stranger": "signed by another than the actor",
+    "old": "signed yesterday",
+}
+
+
+def test_fedify_verifies_our_requests_and_our_proofs(friends: tuple[Member, PeerPerson], peer: Peer) -> None:
+    ada, _ = friends
+    status = ada.post("/api/v1/statuses", status="Signé et prouvé")
+    create = peer.receives("Create", status["uri"])
+    assert (create["scheme"], create["signed"], create["proven"]) == ("rfc9421", True, True)
+
+
+def test_fedify_refuses_our_proof_once_a_letter_has_changed(friends: tuple[Member, PeerPerson], peer: Peer) -> None:
+    ada, _ = friends
+    status = ada.post("/api/v1/statuses", status="Mot pour mot")
+    document: dict[str, Any] = dict(peer.receives("Create", status["uri"])["document"])
+    assert peer.ask("verify-proof", document=document)["verified"] is True
+    document["object"] = document["object"] | {"content": document["object"]["content"] + " "}
+    assert peer.ask("verify-proof", document=document)["verified"] is False
+
+
+@pytest.mark.case("D01")
+def test_the_peer_refuses_what_nobody_of_ours_signed(ada: Member, frida: PeerPerson, peer: Peer) -> None:
+    activity = {
+        "@context": "https://www.w3.org/ns/activitystreams",
+        "id": f"{ada.uri}#unsigned",
+        "type": "Like",
+        "actor": ada.uri,
+        "object": frida.uri,
+    }
+    headers = {"content-type": "application/activity+json"}
+    assert ask("POST", f"{frida.uri}/inbox", json.dumps(activity).encode(), headers).status == 401
+
+
+@pytest.mark.parametrize("scheme", ["rfc9421", "cavage"])
+def test_either_scheme_of_the_peer_is_understood_at_the_first_knock(
+    friends: tuple[Member, PeerPerson], peer: Peer, medfed: Medfed, scheme: str
+) -> None:
+    ada, frida = friends
+    with peer.signing_first_with(scheme):
+        before = len(peer.ask("sent"))
+        post = frida.does("post", content=f"<p>Mit {scheme} unterschrieben</p>", mentions=[ada.handle])
+        sent = [each for each in peer.ask("sent")[before:] if each["url"].startswith(medfed.url)]
+    ada.sees(post["uri"])
+    signed = [each for each in sent if each["scheme"]]
+    assert {(each["scheme"], each["status"] // 100) for each in signed} == {(scheme, 2)}, sent
+    assert [each["status"] for each in signed if each["method"] == "POST"] == [202]
+
+
+def test_our_signed_fetches_are_answered_by_a_peer_that_wants_to_know_who_asks(
+    ada: Member, frida: PeerPerson, peer: Peer
+) -> None:
+    post = frida.does("post", content="<p>Nur für Unterzeichnende</p>", private=True)
+    public = frida.does("post", content="<p>Für Unterzeichnende</p>")
+    assert ask("GET", public["uri"], headers={"accept": "application/activity+json"}).status == 401
+    assert ada.finds(public["uri"])["uri"] == public["uri"]
+    assert post["uri"] not in ada.home()
+
+
+@pytest.mark.case("C01", "C02", "C04")
+@pytest.mark.parametrize("how", FORGERIES, ids=FORGERIES.get)
+def test_a_forgery_is_refused_and_changes_nothing(
+    friends: tuple[Member, PeerPerson], peer: Peer, medfed: Medfed, how: str
+) -> None:
+    ada, _ = friends
+    answer = peer.ask("forge", inbox=f"{medfed.url}/inbox", how=how)
+    assert answer["status"] == 401
+    assert answer["challenge"] == 'sig1=("@method" "@target-uri" "content-digest");created;keyid'
+    assert answer["uri"] not in ada.home()
+
+
+@pytest.mark.parametrize("how", ["rfc9421", "cavage"])
+def test_the_same_request_without_forgery_is_let_in(
+    friends: tuple[Member, PeerPerson], peer: Peer, medfed: Medfed, how: str
+) -> None:
+    ada, _ = friends
+    answer = peer.ask("forge", inbox=f"{medfed.url}/inbox", how=how)
+    assert answer["status"] == 202
+    ada.sees(answer["uri"])
+
+
+def test_a_fetch_without_a_signature_gets_an_invitation_to_sign(ada: Member, frida: PeerPerson) -> None:
+    status = ada.post("/api/v1/statuses", status="Qui demande ?")
+    answer = frida.does("raw", url=status["uri"], signed=False)
+    assert answer["status"] == 401
+    assert "@target-uri" in answer["headers"]["accept-signature"]
+    for scheme in ("rfc9421", "cavage"):
+        assert frida.does("raw", url=status["uri"], scheme=scheme)["status"] == 200
+
+
+def test_an_actor_shows_its_keys_and_little_else_to_whoever_does_not_sign(ada: Member, frida: PeerPerson) -> None:
+    actor = json.loads(frida.does("raw", url=ada.uri, signed=False)["body"])
+    assert actor["publicKey"]["owner"] == ada.uri
+    assert "name" not in actor
+
+
+def test_activities_arrive_in_the_order_in_which_they_were_done(friends: tuple[Member, PeerPerson], peer: Peer) -> None:
+    ada, _ = friends
+    uris = [ada.post("/api/v1/statuses", status=f"Numéro {number}")["uri"] for number in range(6)]
+    peer.receives("Create", uris[-1])
+    arrived = [each["document"]["object"]["id"] for each in peer.seen(type="Create", status=202)]
+    assert [uri for uri in arrived if uri in uris] == uris
