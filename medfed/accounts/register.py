@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from medfed.accounts.passwords import check_password
 from medfed.activitypub.here import Here
-from medfed.activitypub.keys import PrivateKey, generate_ed25519, generate_rsa
+from medfed.activitypub.keys import FRAGMENTS, PrivateKey, generate_ed25519, generate_rsa
 from medfed.activitypub.uris import authority_of
 from medfed.domain.accounts import (
     INSTANCE_USERNAME,
@@ -276,8 +276,8 @@ def _blank(here: Here, uri: str, username: str, kind: Kind) -> Account:
 
 async def _store(tx: Transaction, here: Here, account: Account, keys: NewKeys) -> Account:
     await accounts.store(tx, account)
-    for name, key in (("main-key", keys.rsa), ("ed25519-key", keys.ed25519)):
-        uri = f"{account.uri}#{name}"
+    for key in (keys.rsa, keys.ed25519):
+        uri = f"{account.uri}#{FRAGMENTS[key.kind]}"
         await accounts.add_key(
             tx,
             AccountKey(

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -21,6 +22,9 @@ from medfed.kernel import limits
 from medfed.kernel.errors import BadSignature, Malformed, Misconfigured
 
 KeyKind: TypeAlias = Literal["rsa", "ed25519"]
+
+FRAGMENTS: Final[Mapping[KeyKind, str]] = {"rsa": "main-key", "ed25519": "ed25519-key"}
+"""What follows # in the ids of our own keys."""
 
 _RSA_EXPONENTS: Final = range(65_537, 2**32, 2)
 _SPKI_PEM: Final = re.compile(r"\s*+-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]++)-----END PUBLIC KEY-----\s*+")

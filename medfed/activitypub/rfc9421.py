@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, unquote_plus
 
@@ -20,7 +20,7 @@ from medfed.activitypub.claims import (
     check_window,
     normal_authority,
 )
-from medfed.activitypub.keys import KeyKind, PrivateKey
+from medfed.activitypub.keys import FRAGMENTS, KeyKind, PrivateKey
 from medfed.kernel import limits
 from medfed.kernel.clock import SECOND, Millis
 from medfed.kernel.errors import BadSignature
@@ -86,9 +86,19 @@ def read(request: SignedRequest, now: Millis) -> SignatureClaim:
         scheme="rfc9421",
         created=created * SECOND,
         signature=signatures[chosen.label],
-        bases=(signature_base(request, chosen),),
+        bases=_bases(request, chosen),
         required=_required_kind(chosen),
     )
+
+
+def _bases(request: SignedRequest, member: SignatureInput) -> tuple[bytes, ...]:
+    """What may have been signed: the request; or, when it fetches, the same with the fragment of a key of ours.
+
+    Fedify fetches a key by its id and signs the whole id as @target-uri, fragment and all, which no request carries.
+    """
+    fragments = () if request.must_bind_body else tuple(f"#{name}" for name in FRAGMENTS.values())
+    targets = (request.target, *(request.target + fragment for fragment in fragments))
+    return tuple(signature_base(replace(request, target=target), member) for target in targets)
 
 
 def sign(request: SignedRequest, *, key_id: str, key: PrivateKey, now: Millis) -> dict[str, str]:

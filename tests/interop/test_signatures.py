@@ -104,6 +104,16 @@ def test_a_fetch_without_a_signature_gets_an_invitation_to_sign(ada: Member, fri
         assert frida.does("raw", url=status["uri"], scheme=scheme)["status"] == 200
 
 
+@pytest.mark.parametrize("fragment", ["main-key", "ed25519-key"])
+def test_a_fetch_of_our_key_by_its_id_is_understood_at_the_first_knock(
+    ada: Member, frida: PeerPerson, fragment: str
+) -> None:
+    # Fedify signs the fragment of what it fetches, too; refused, it would speak cavage to us from then on.
+    answer = frida.does("raw", url=f"{ada.uri}#{fragment}", scheme="rfc9421")
+    assert answer["status"] == 200
+    assert json.loads(answer["body"])["name"] == "Ada Martin"
+
+
 def test_an_actor_shows_its_keys_and_little_else_to_whoever_does_not_sign(ada: Member, frida: PeerPerson) -> None:
     actor = json.loads(frida.does("raw", url=ada.uri, signed=False)["body"])
     assert actor["publicKey"]["owner"] == ada.uri

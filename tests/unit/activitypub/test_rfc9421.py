@@ -363,6 +363,23 @@ def test_a_malformed_signature_is_refused(bent: str, ed25519_key: PrivateKey) ->
     refused(with_headers(handmade(ed25519_key), signature=bent), ed25519_key)
 
 
+def with_fragment(request: SignedRequest, fragment: str, key: PrivateKey) -> SignedRequest:
+    """As Fedify signs a fetch of a key: the fragment is signed, and then not sent."""
+    components = '"@method" "@target-uri"' + (' "content-digest"' if request.must_bind_body else "")
+    signed_so = handmade(key, components, request=replace(request, target=request.target + fragment))
+    return replace(signed_so, target=request.target)
+
+
+@pytest.mark.parametrize("fragment", ["#main-key", "#ed25519-key"])
+def test_a_fetch_may_have_signed_the_fragment_of_a_key_of_ours(ed25519_key: PrivateKey, fragment: str) -> None:
+    admitted(with_fragment(a_get(), fragment, ed25519_key), ed25519_key)
+
+
+def test_no_other_fragment_and_no_delivery_with_one_is_accepted(ed25519_key: PrivateKey) -> None:
+    refused(with_fragment(a_get(), "#other", ed25519_key), ed25519_key)
+    refused(with_fragment(a_post(), "#main-key", ed25519_key), ed25519_key)
+
+
 def test_what_we_send_names_method_target_digest_times_key_and_algorithm(rsa_key: PrivateKey) -> None:
     headers = rfc9421.sign(a_post(), key_id=KEY_ID, key=rsa_key, now=NOW)
     assert headers["signature-input"] == (
