@@ -14,8 +14,8 @@ from medfed.activitypub.here import Here
 from medfed.activitypub.strictjson import parse_object
 from medfed.activitypub.uris import authority_of
 from medfed.domain.accounts import Account
-from medfed.domain.credentials import Consent, Credential, CredentialState, Reason
-from medfed.domain.trust import did_of, host_of
+from medfed.domain.credentials import Claim, Consent, Credential, CredentialState, Reason
+from medfed.domain.trust import Decision, did_of, host_of, recognise
 from medfed.kernel import limits
 from medfed.kernel.clock import MINUTE, Millis
 from medfed.kernel.errors import BadProof, Malformed, OriginMismatch, RemoteFailure
@@ -28,7 +28,7 @@ from medfed.storage.database import Store, Transaction
 from medfed.storage.trust import CachedList, KnownIssuer
 from medfed.verification import pins, work
 from medfed.verification.attest import as_credential
-from medfed.verification.decide import Found, decide, decide_account, decide_issuer, decide_list
+from medfed.verification.decide import Found, basis, decide, decide_account, decide_issuer, decide_list, grounds
 from medfed.verification.issuer import ourselves
 
 AT_ONCE: Final = 8
@@ -133,14 +133,34 @@ class Recogniser:
 
     # ── verifying ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def verify_document(self, document: wire.Document, account_id: int) -> list[Found]:
-        """Verify one credential, online, and remember what its issuer said; what came of it. Raises Malformed."""
+    async def examine(
+        self, document: wire.Document, *, issuer_document: wire.Document | None = None
+    ) -> tuple[Claim, Decision]:
+        """What a credential says, and what it is worth here. Raises Malformed for what is none.
+
+        With `issuer_document` nothing is fetched: its keys count as the issuer's, and status is what is known here.
+        Whether the subject holds the key is checked if the account is known here.
+        """
         read = wire.read_credential(document)
+        async with self._store.view() as view:
+            subject = await accounts.find_by_uri(view, read.claim.subject)
         gathered = _Gathered()
-        await self._verify_all(gathered, account_id, read.claim.subject, [read])
-        async with self._store.transaction("remember issuers") as tx:
-            await self._keep_known(tx, gathered)
-        return [found for found, _ in gathered.found]
+        account_id = subject.id if subject else 0
+        if issuer_document is None:
+            await self._verify_all(gathered, account_id, read.claim.subject, [read])
+            async with self._store.transaction("remember issuers") as tx:
+                await self._keep_known(tx, gathered)
+        else:
+            gathered.found = [(_offline(read, account_id, issuer_document, self._here.now()), "")]
+        found = gathered.found[0][0]
+        async with self._store.view() as view:
+            known = (await grounds(view, self._here, [found])).evidence(found)
+            decides = await basis(view, self._here)
+        if issuer_document is not None:
+            known = replace(known, issuer_keys=known.issuer_keys | {found.proof_key})
+        if subject is None:
+            known = replace(known, bound=True)
+        return read.claim, recognise(decides, known, self._here.now())
 
     async def _gather(self, account: Account, documents: Iterable[wire.Document]) -> _Gathered:
         gathered = _Gathered()
@@ -311,6 +331,16 @@ class Recogniser:
             await credentials.put(tx, credential)
             kept.append(credential)
         return kept
+
+
+def _offline(read: UnverifiedCredential, account_id: int, issuer_document: wire.Document, now: Millis) -> Found:
+    """Verify a credential with a DID document at hand."""
+    try:
+        key = wire.verify(read, issuer_document, now=now).key
+    except BadProof as error:
+        fault = Reason(code="proof", args={"detail": str(error)})
+        return Found(account_id=account_id, claim=read.claim, proof_key="", fault=fault)
+    return Found(account_id=account_id, claim=read.claim, proof_key=key)
 
 
 def read_list(document: wire.Document, issuer_document: wire.Document, *, url: str, now: Millis) -> CachedList:
