@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from medfed.activitypub.claims import Scheme
 from medfed.kernel.clock import HOUR, MINUTE, Millis
 from medfed.kernel.errors import Blocked, MedfedError, RemoteGone, RemoteRefused, Unreachable
 
@@ -17,11 +18,12 @@ Verdict: TypeAlias = Literal["done", "later", "gone", "refused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of an attempt. `retry_after` is in seconds, as the peer asked."""
+    """What came of an attempt. `retry_after` is in seconds, as the peer asked; `scheme` is what it understood."""
 
     verdict: Verdict
     error: str = ""
     retry_after: int | None = None
+    scheme: Scheme | None = None
 
 
 def outcome_of(error: MedfedError) -> Outcome:

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from medfed.accounts.promise import WAKE
 from medfed.accounts.sign import signer
 from medfed.activitypub.claims import Scheme
 from medfed.delivery.hosts import REMEMBER_SCHEME, Outcome, chance, outcome_of, retry_at
@@ -15,12 +17,15 @@ from medfed.kernel.errors import MedfedError
 from medfed.net.fetch import require_success
 from medfed.net.message import Response
 from medfed.storage import outbox, peers, posts
-from medfed.storage.outbox import Delivery
+from medfed.storage.database import Transaction
+from medfed.storage.outbox import Delivery, Due
 
 log: Final = logging.getLogger(__name__)
 
 LANES: Final = 64
 """Hosts that are delivered to at the same time."""
+REFILL: Final = LANES // 4
+LOOK_EVERY: Final = 0.02
 BATCH: Final = 50
 _TYPE: Final = {"content-type": "application/activity+json"}
 _TRY_THE_OTHER: Final = frozenset({400, 401, 403, 500, 501, 502})
@@ -33,26 +38,49 @@ class Deliverer:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._look_at = 0.0
+        self._look: asyncio.TimerHandle | None = None
 
     async def run_due(self) -> bool:
         """Start the lanes that are due; True if any was started."""
-        now = self._instance.here.now()
-        room = LANES - len(self._busy)
+        room, now = LANES - len(self._busy), time.monotonic()
         if room <= 0:
             return False
+        if room < REFILL and now < self._look_at:
+            self._look_soon()
+            return False
+        self._look_at = now + LOOK_EVERY
         async with self._instance.store.view() as view:
-            hosts = await outbox.due_hosts(view, now, busy=list(self._busy), limit=room)
-        for host in hosts:
-            task = asyncio.create_task(self._lane(host), name=f"lane {host}")
-            self._busy[host] = task
-            task.add_done_callback(partial(self._free, host))
-        return bool(hosts)
+            due = await outbox.due(view, self._instance.here.now(), busy=list(self._busy), limit=room)
+            first = await outbox.waiting(view, [lane.first_id for lane in due]) if due else {}
+            known = await peers.find_many(view, first) if first else {}
+        for lane in due:
+            if lane.host in first:
+                self._start(lane, first[lane.host], known.get(lane.host))
+        return bool(first)
+
+    def _look_soon(self) -> None:
+        """While nearly all lanes are taken, hosts are looked for some times a second, not as each lane ends."""
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(LOOK_EVERY, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look = None
+        self._instance.store.wake(WAKE)
+
+    def _start(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
+        task = asyncio.create_task(self._lane(lane, first, peer), name=f"lane {lane.host}")
+        self._busy[lane.host] = task
+        task.add_done_callback(partial(self._free, lane.host))
 
     def _free(self, host: str, done: asyncio.Task[None]) -> None:
         self._busy.pop(host, None)
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("lane %s failed", host, exc_info=error)
-        self._instance.store.wake("delivery")
+        if LANES - len(self._busy) >= REFILL:
+            self._instance.store.wake(WAKE)
+        else:
+            self._look_soon()
 
     async def settle(self) -> None:
         """Wait until every lane that is under way has ended."""
@@ -62,68 +90,95 @@ class Deliverer:
 
     async def aclose(self) -> None:
         """Stop; what was not settled is owed still."""
+        if self._look is not None:
+            self._look.cancel()
         for task in list(self._busy.values()):
             task.cancel()
         await asyncio.gather(*list(self._busy.values()), return_exceptions=True)
 
-    async def _lane(self, host: str) -> None:
+    async def _lane(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
         """Deliver to one host, in order, until nothing is owed or an attempt fails."""
-        while True:
+        scheme = self._remembered(peer)
+        goes_on = await self._deliver_in_order(lane.host, [first], peer, scheme)
+        while goes_on and lane.waiting > 1:
             async with self._instance.store.view() as view:
-                owed = await outbox.lane(view, host, BATCH)
-                peer = await peers.find(view, host)
-            if not owed or not await self._deliver_in_order(host, owed, peer):
-                return
+                owed = await outbox.lane(view, lane.host, BATCH)
+                peer = await peers.find(view, lane.host)
+            scheme = self._remembered(peer)
+            goes_on = bool(owed) and await self._deliver_in_order(lane.host, owed, peer, scheme)
 
-    async def _deliver_in_order(self, host: str, owed: Sequence[Delivery], peer: Peer | None) -> bool:
+    def _remembered(self, peer: Peer | None) -> Scheme | None:
+        """The signature scheme that a host was found to understand."""
+        if peer is None or peer.signs_until <= self._instance.here.now():
+            return None
+        return "cavage" if peer.signs_with == "cavage" else "rfc9421" if peer.signs_with else None
+
+    async def _deliver_in_order(
+        self, host: str, owed: Sequence[Delivery], peer: Peer | None, scheme: Scheme | None
+    ) -> bool:
         """False when the lane has to rest."""
         done: list[int] = []
+        news: Scheme | None = None
         for delivery in owed:
-            outcome = await self._attempt(delivery, peer)
+            outcome = await self._attempt(delivery, scheme)
             if outcome.verdict == "done":
                 done.append(delivery.id)
+                if scheme is None and outcome.scheme:
+                    scheme = news = outcome.scheme
                 continue
-            await self._settle_done(host, done)
+            await self._settle_done(host, done, news)
             done = []
             if not await self._settle_failure(host, delivery, outcome, peer):
                 return False
-        await self._settle_done(host, done)
+        await self._settle_done(host, done, news)
         return True
 
-    async def _settle_done(self, host: str, ids: Sequence[int]) -> None:
+    async def _settle_done(self, host: str, ids: Sequence[int], news: Scheme | None) -> None:
         if not ids:
             return
-        async with self._instance.store.transaction("settle deliveries") as tx:
+        now = self._instance.here.now()
+
+        async def settle(tx: Transaction) -> None:
             await outbox.done_many(tx, ids)
-            await peers.sent_to(tx, host, self._instance.here.now())
+            await peers.sent_to(tx, host, now)
+            if news is not None:
+                await peers.remember_scheme(tx, host, news, until=now + REMEMBER_SCHEME, at=now)
+
+        # Lanes that end at about the same time share a commit.
+        await self._instance.store.arrive("settle deliveries", settle)
 
     async def _settle_failure(self, host: str, delivery: Delivery, outcome: Outcome, peer: Peer | None) -> bool:
         """Whether the lane may go on with its next delivery."""
         now = self._instance.here.now()
-        async with self._instance.store.transaction("settle failure") as tx:
+        failures = (peer.failures if peer else 0) + 1
+        next_at = retry_at(now, failures, retry_after=outcome.retry_after, chance=chance())
+
+        async def settle(tx: Transaction) -> bool:
             if outcome.verdict == "gone" or now >= delivery.keep_until:
                 await outbox.done(tx, delivery.id)
                 return True
             if outcome.verdict == "refused":
                 await outbox.park(tx, delivery.id, outcome.error)
                 return True
-            failures = (peer.failures if peer else 0) + 1
             await outbox.failed(tx, delivery.id, outcome.error)
-            next_at = retry_at(now, failures, retry_after=outcome.retry_after, chance=chance())
             await peers.failed(tx, host, at=now, next_at=next_at, error=outcome.error)
-        log.info("delivery to %s failed, tried again later: %s", host, outcome.error)
-        return False
+            return False
 
-    async def _attempt(self, delivery: Delivery, peer: Peer | None) -> Outcome:
+        goes_on = await self._instance.store.arrive("settle failure", settle)
+        if not goes_on:
+            log.info("delivery to %s failed, tried again later: %s", host, outcome.error)
+        return goes_on
+
+    async def _attempt(self, delivery: Delivery, remembered: Scheme | None) -> Outcome:
         if self._instance.levels.is_blocked(delivery.host):
             return Outcome(verdict="gone", error="the peer is blocked")
         if not await self._still_allowed(delivery):
             return Outcome(verdict="gone", error="the peer may no longer have this")
         try:
-            await self._send(delivery, peer)
+            scheme = await self._send(delivery, remembered)
         except MedfedError as error:
             return outcome_of(error)
-        return Outcome(verdict="done")
+        return Outcome(verdict="done", scheme=scheme)
 
     async def _still_allowed(self, delivery: Delivery) -> bool:
         """What is for verified practitioners leaves only while the peer is trusted (J11, M15)."""
@@ -133,29 +188,23 @@ class Deliverer:
             post = await posts.find(view, delivery.post_id)
         return post is None or post.visibility != "verified"
 
-    async def _send(self, delivery: Delivery, peer: Peer | None) -> None:
-        """Knock, and once more with the other signature scheme if the first may not have been understood."""
-        now = self._instance.here.now()
-        remembered = peer.signs_with if peer is not None and peer.signs_until > now else ""
-        first: Scheme = "cavage" if remembered == "cavage" else "rfc9421"
+    async def _send(self, delivery: Delivery, remembered: Scheme | None) -> Scheme:
+        """Knock, and once more with the other signature scheme if the first may not have been understood.
+
+        The scheme that was understood. Raises what `outcome_of` takes.
+        """
+        first: Scheme = remembered or "rfc9421"
         response = await self._post(delivery, first)
-        if response.status in _TRY_THE_OTHER and not remembered:
+        if response.status in _TRY_THE_OTHER and remembered is None:
             other: Scheme = "cavage" if first == "rfc9421" else "rfc9421"
             second = await self._post(delivery, other)
             if second.status < 300:
-                await self._remember(delivery.host, other)
-                return
+                return other
         require_success(response)
-        if not remembered:
-            await self._remember(delivery.host, first)
+        return first
 
     async def _post(self, delivery: Delivery, scheme: Scheme) -> Response:
         async with self._instance.store.view() as view:
             key_id, key = await self._instance.keyring.rsa(view, delivery.account_id)
         sign = signer(key_id, key, self._instance.here.clock, scheme)
         return await self._instance.net.post(delivery.inbox, body=delivery.body, headers=_TYPE, sign=sign)
-
-    async def _remember(self, host: str, scheme: Scheme) -> None:
-        now = self._instance.here.now()
-        async with self._instance.store.transaction("remember signature scheme") as tx:
-            await peers.remember_scheme(tx, host, scheme, until=now + REMEMBER_SCHEME, at=now)

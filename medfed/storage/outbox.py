@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from medfed.kernel.clock import Millis
 from medfed.kernel.paging import Page
@@ -49,21 +49,19 @@ _LANES = sql(
 )
 _DUE_HOSTS = sql(
     """
-    SELECT d.host, MIN(d.id) AS first_id FROM delivery d
+    SELECT d.host, MIN(d.id) AS first_id, COUNT(*) AS waiting FROM delivery d
     LEFT JOIN peer p ON p.domain = d.host
     WHERE d.state = 'waiting' AND (p.next_at IS NULL OR p.next_at <= :now) AND NOT d.host IN :busy[text]
     GROUP BY d.host ORDER BY first_id LIMIT :limit
     """
 )
-_LANE = sql(
-    """
+_DELIVERY: Final = """
     SELECT d.id, d.activity_id, d.host, d.inbox, d.attempts, o.uri, o.kind, o.body, o.account_id, o.post_id,
            o.keep_until, o.created_at
     FROM delivery d JOIN outbox o ON o.id = d.activity_id
-    WHERE d.host = :host AND d.state = 'waiting'
-    ORDER BY d.id LIMIT :limit
-    """
-)
+"""
+_LANE = sql(f"{_DELIVERY} WHERE d.host = :host AND d.state = 'waiting' ORDER BY d.id LIMIT :limit")
+_WAITING = sql(f"{_DELIVERY} WHERE d.id IN :ids[] AND d.state = 'waiting'")
 _DONE = sql("DELETE FROM delivery WHERE id = :id")
 _FAILED = sql("UPDATE delivery SET attempts = attempts + 1, last_error = :error WHERE id = :id")
 _PARK = sql("UPDATE delivery SET state = 'parked', attempts = attempts + 1, last_error = :error WHERE id = :id")
@@ -194,14 +192,28 @@ async def inboxes_on(view: View, hosts: Iterable[str]) -> list[Inbox]:
     return [Inbox(host=row["host"], url=row["inbox"]) for row in await view.all(_INBOXES_ON, hosts=wanted)]
 
 
-async def due_hosts(view: View, now: Millis, *, busy: Iterable[str], limit: int) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A host that may be tried now: the first thing it is owed, and how many there are."""
+
+    host: str
+    first_id: int
+    waiting: int
+
+
+async def due(view: View, now: Millis, *, busy: Iterable[str], limit: int) -> list[Due]:
     """Hosts that are owed something and may be tried now, longest owed first."""
-    return [row["host"] for row in await view.all(_DUE_HOSTS, now=now, busy=list(busy), limit=limit)]
+    return [Due(**row) for row in await view.all(_DUE_HOSTS, now=now, busy=list(busy), limit=limit)]
+
+
+async def waiting(view: View, ids: Iterable[int]) -> dict[str, Delivery]:
+    """Those of these deliveries that are still to be made, by host."""
+    return {row["host"]: Delivery(**row) for row in await view.all(_WAITING, ids=list(ids))}
 
 
 async def lane(view: View, host: str, limit: int) -> list[Delivery]:
     """What a host is owed, in order."""
-    return [Delivery(**dict(row)) for row in await view.all(_LANE, host=host, limit=limit)]
+    return [Delivery(**row) for row in await view.all(_LANE, host=host, limit=limit)]
 
 
 async def done(tx: Transaction, id_: int) -> None:

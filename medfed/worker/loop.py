@@ -121,7 +121,7 @@ class Worker:
     async def _sleep(self, woken: asyncio.Event, next_due: Callable[..., Awaitable[Millis | None]]) -> None:
         async with self._instance.store.view() as view:
             due = await next_due(view)
-        wait = LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, max(due - self._instance.here.now(), 20))
+        wait = LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, max(due - self._instance.here.now(), 100))
         try:
             await asyncio.wait_for(woken.wait(), wait / 1000)
         except TimeoutError:
