@@ -125,7 +125,6 @@ _TIMELINES: Final = (
 _NOTIFICATIONS: Final = (
     get("/api/v1/notifications", notifications.listed, "read:notifications"),
     get("/api/v1/notifications/unread_count", notifications.unread_count, "read:notifications"),
-    get("/api/v1/notifications/policy", notifications.policy, "read:notifications"),
     get("/api/v1/notifications/requests", timelines.nothing, "read:notifications"),
     post("/api/v1/notifications/clear", notifications.clear, "write:notifications"),
     get("/api/v1/notifications/{id}", notifications.show, "read:notifications"),
