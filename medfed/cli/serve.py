@@ -1,6 +1,7 @@
 """medfed serve, medfed worker: the processes that run for long, from start to a stop that loses nothing."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -76,6 +77,7 @@ async def _serve(settings: Settings, host: str, port: int, *, work: bool, fd: in
             say(f"WARNING: {warning}")
         app = build_app(instance, worker=Worker(instance) if work else None)
         server = _Server(_configured(app, host, port, fd))
+        gc.freeze()  # what is there by now stays: the collector need not look at it again
         door = (
             remote.listening(settings.instance.data_dir / actions.SOCKET, partial(actions.answer, instance))
             if instance.store.engine == "sqlite"
