@@ -16,7 +16,7 @@ from medfed.instance import Instance
 from medfed.kernel.errors import MedfedError
 from medfed.net.fetch import require_success
 from medfed.net.message import Response
-from medfed.storage import outbox, peers, posts
+from medfed.storage import outbox, peers
 from medfed.storage.database import Transaction
 from medfed.storage.outbox import Delivery, Due
 
@@ -172,7 +172,7 @@ class Deliverer:
     async def _attempt(self, delivery: Delivery, remembered: Scheme | None) -> Outcome:
         if self._instance.levels.is_blocked(delivery.host):
             return Outcome(verdict="gone", error="the peer is blocked")
-        if not await self._still_allowed(delivery):
+        if not self._still_allowed(delivery):
             return Outcome(verdict="gone", error="the peer may no longer have this")
         try:
             scheme = await self._send(delivery, remembered)
@@ -180,13 +180,11 @@ class Deliverer:
             return outcome_of(error)
         return Outcome(verdict="done", scheme=scheme)
 
-    async def _still_allowed(self, delivery: Delivery) -> bool:
+    def _still_allowed(self, delivery: Delivery) -> bool:
         """What is for verified practitioners leaves only while the peer is trusted (J11, M15)."""
-        if delivery.post_id is None or delivery.kind == "Delete" or self._instance.levels.is_trusted(delivery.host):
+        if delivery.visibility != "verified" or delivery.kind == "Delete":
             return True
-        async with self._instance.store.view() as view:
-            post = await posts.find(view, delivery.post_id)
-        return post is None or post.visibility != "verified"
+        return self._instance.levels.is_trusted(delivery.host)
 
     async def _send(self, delivery: Delivery, remembered: Scheme | None) -> Scheme:
         """Knock, and once more with the other signature scheme if the first may not have been understood.

@@ -57,8 +57,8 @@ _DUE_HOSTS = sql(
 )
 _DELIVERY: Final = """
     SELECT d.id, d.activity_id, d.host, d.inbox, d.attempts, o.uri, o.kind, o.body, o.account_id, o.post_id,
-           o.keep_until, o.created_at
-    FROM delivery d JOIN outbox o ON o.id = d.activity_id
+           o.keep_until, o.created_at, p.visibility
+    FROM delivery d JOIN outbox o ON o.id = d.activity_id LEFT JOIN post p ON p.id = o.post_id
 """
 _LANE = sql(f"{_DELIVERY} WHERE d.host = :host AND d.state = 'waiting' ORDER BY d.id LIMIT :limit")
 _WAITING = sql(f"{_DELIVERY} WHERE d.id IN :ids[] AND d.state = 'waiting'")
@@ -139,6 +139,8 @@ class Delivery:
     post_id: int | None
     keep_until: Millis
     created_at: Millis
+    visibility: str | None = None
+    """Of the post, which never changes; None when there is none, or no more."""
 
 
 async def enqueue(tx: Transaction, activity: Outgoing, inboxes: Iterable[Inbox], next_id: Any) -> int:
