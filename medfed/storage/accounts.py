@@ -134,6 +134,12 @@ _MEMBERS = sql(
     WHERE a.id > :after ORDER BY a.id LIMIT :limit
     """
 )
+_WAITING = sql(
+    f"""
+    SELECT {_COLUMNS}, {_MEMBER_COLUMNS} FROM member m JOIN account a ON a.id = m.account_id
+    WHERE m.approved_at IS NULL AND m.confirmed_at IS NOT NULL ORDER BY a.id LIMIT :limit
+    """
+)
 _ADD_MEMBER = sql(
     """
     INSERT INTO member (account_id, email, password_hash, role, language, preferences, created_at,
@@ -341,6 +347,11 @@ async def find_member_by_email(view: View, email: str) -> Member | None:
 async def members(view: View, *, after: int = 0, limit: int = 100) -> list[Member]:
     """Members, oldest first."""
     return [_member(row) for row in await view.all(_MEMBERS, after=after, limit=limit)]
+
+
+async def waiting(view: View, *, limit: int = 100) -> list[Member]:
+    """Those who signed up, confirmed their address, and wait to be let in; longest first."""
+    return [_member(row) for row in await view.all(_WAITING, limit=limit)]
 
 
 async def add_member(tx: Transaction, member: Member) -> None:

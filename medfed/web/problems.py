@@ -16,6 +16,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "poll": "poll_option_1",
     "poll.options": "poll_option_1",
     "spoiler": "summary",
+    "note": "statement",
     "specialties": "specialties",
 }
 """The domain's name of a field, and the form's, where they differ."""
@@ -48,6 +49,10 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
     ("one of our profession", N_("Choose one of the list.")),
     ("is not a country", N_("Two capital letters, such as FR or GB.")),
     ("evidence supports", N_("The evidence does not support this level.")),
+    ("one of our specialty", N_("Choose one of the list.")),
+    ("two capital letters", N_("Two capital letters, such as FR or GB.")),
+    ("no Ed25519 key", N_("This account has no key that an attestation could be bound to.")),
+    ("nobody of this name", N_("Nobody of this name was found.")),
     ("not a domain", N_("This is not a domain, such as chu-lyon.example.")),
     ("this instance", N_("This is this instance itself.")),
 )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from medfed.edge import Route
-from medfed.web import auth, casework, notices, people, preferences, reading, writing
+from medfed.web import attestations, auth, casework, consent, notices, people, preferences, reading, society, writing
 from medfed.web.door import Handler, Line, route
 from medfed.web.static import static
 from medfed.web.visit import Access, Front
@@ -67,6 +67,30 @@ PAGES: Final = (
     _post("/settings", preferences.post_settings),
     _post("/settings/password", preferences.change_password),
     _post("/settings/sessions", preferences.end_session),
+    _get("/oauth/authorize", consent.authorize),
+    _post("/oauth/authorize", consent.post_authorize),
+    _get("/oauth/authorize/native", consent.native),
+    # attestations
+    _open("/credentials/{id}", attestations.credential),
+    _get("/verification", attestations.own),
+    _post("/verification", attestations.post_own),
+    _post("/verification/{id}", attestations.decide_own),
+    _post("/verification/requests/{id}", attestations.take_back_own),
+    _get("/admin/verification", attestations.queue, Access.VERIFIER),
+    _post("/admin/verification/{id}", attestations.decide, Access.VERIFIER),
+    _post("/admin/verification/issue", attestations.issue, Access.VERIFIER),
+    _post("/admin/verification/revoke", attestations.withdraw, Access.VERIFIER),
+    # the administration
+    _get("/admin", society.overview, Access.STAFF),
+    _post("/admin/members/{id}", society.let_in, Access.ADMIN),
+    _get("/admin/peers", society.peers_page, Access.ADMIN),
+    _post("/admin/peers", society.set_peer, Access.ADMIN),
+    _post("/admin/peers/keys", society.confirm_keys, Access.ADMIN),
+    _get("/admin/policy", society.policy_page, Access.ADMIN),
+    _post("/admin/policy", society.change_policy, Access.ADMIN),
+    _get("/admin/reports", society.reports_page, Access.MODERATOR),
+    _post("/admin/reports/{id}", society.settle, Access.MODERATOR),
+    _get("/admin/audit", society.audit_page, Access.ADMIN),
 )
 
 

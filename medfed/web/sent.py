@@ -18,7 +18,7 @@ from medfed.kernel.paging import LARGEST
 _FIELDS: Final = 200
 _FILES: Final = 8
 _TEXT: Final = 256 * limits.KIB
-_LONGEST_PATH: Final = 2_000
+_LONGEST_PATH: Final = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ from medfed.web import words
 
 Theme: TypeAlias = Literal["auto", "light", "dark"]
 Tone: TypeAlias = Literal["plain", "warn", "harm"]
+RequestStatus: TypeAlias = Literal["waiting", "approved", "refused"]
+IssuedState: TypeAlias = Literal["offered", "accepted", "declined", "hidden", "revoked", "suspended", "expired"]
 Relation: TypeAlias = Literal["self", "stranger", "following", "requested", "anonymous", "blocked"]
 
 NAME_LENGTH: Final = 60
@@ -780,7 +782,7 @@ class VerificationRequestView:
     id: str
     profession: str
     specialty: str | None
-    status: Literal["waiting", "approved", "refused", "more"]
+    status: RequestStatus
     at: Millis
     answer: str = ""
 
@@ -912,8 +914,11 @@ class VerificationItemView:
     asked_at: Millis
     due_at: Millis
     overdue: bool = False
-    method: str = "document-review"
-    ceiling: str = "low"
+    scheme: str = ""
+    """The register that the number is of, in the reader's language."""
+    number: str = ""
+    also: tuple[PersonView, ...] = ()
+    """Other accounts that claim the same number."""
     statement: str = ""
     checks: tuple[FieldCheckView, ...] = ()
     evidence: tuple[AttachmentView, ...] = ()
@@ -929,7 +934,7 @@ class IssuedView:
     stamp: StampView
     issued_at: Millis
     valid_until: Millis
-    state: Literal["offered", "accepted", "revoked", "suspended", "expired"]
+    state: IssuedState
     can_revoke: bool = True
 
 

@@ -114,7 +114,9 @@ class Browser:
             "accept": "text/html,application/xhtml+xml,*/*;q=0.8",
             "accept-language": self.language,
             "content-length": str(len(body)),
-            **({"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}),
+            **(
+                {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
+            ),
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
         scope: MutableMapping[str, Any] = {
@@ -173,8 +175,8 @@ def _multipart(fields: Mapping[str, str | Sequence[str]], files: Mapping[str, by
     boundary = "----a-boundary-that-no-text-holds"
     parts = []
     for name, value in fields.items():
-        for one in [value] if isinstance(value, str) else value:
-            parts.append(f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{one}\r\n'.encode())
+        head = f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n'
+        parts += [f"{head}{one}\r\n".encode() for one in ([value] if isinstance(value, str) else value)]
     for name, data in files.items():
         head = f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"; filename="f"\r\n\r\n'
         parts.append(head.encode() + data + b"\r\n")

@@ -554,8 +554,9 @@ ITEM: Final = v.VerificationItemView(
     country="FR",
     asked_at=NOW - 22 * HOUR,
     due_at=NOW + 2 * HOUR,
-    method="registry-lookup",
-    ceiling="substantial",
+    scheme="RPPS (France)",
+    number="10001234567",
+    also=(PAUL,),
     statement="Nom de jeune fille au registre. Le secrétariat du service peut confirmer.",
     checks=(
         v.FieldCheckView(field="Numéro", claim="8 ········ 42", register="8 ········ 42", verdict="same"),
@@ -564,7 +565,6 @@ ITEM: Final = v.VerificationItemView(
         ),
         v.FieldCheckView(field="Exercice", claim="Hôpital, Lyon", register="Hôpital, Grenoble", verdict="differs"),
     ),
-    evidence=(replace(LESION, id="e1", curtain="Carte professionnelle"),),
     current=True,
 )
 ISSUED: Final = (
@@ -671,6 +671,22 @@ def _add_reading(add: Callable[..., None], member: Callable[..., v.Frame], stran
     add("post", "post", member(""), above=(WATCHES,), post=post(), answers=(WARNED,), form=form, can_answer=True)
     of_case = post(case_title="Douleur thoracique résolutive")
     add("post-stranger", "post", stranger, above=(), post=of_case, answers=(), form=form, can_answer=False)
+    below_case = post(kind="evidence", answers_to="@yanis")
+    add("post-in-case", "post", member(""), above=(WELLENS,), post=below_case, answers=(), form=form, can_answer=True)
+    add("tag", "tag", stranger, tag="santé", items=(post(), SOLVED), paging=PAGING)
+    reasons = (("identity", "Un patient est reconnaissable"), ("other", "Autre chose"))
+    told = v.FormView(values={"category": "identity"})
+    add("report-post", "report", member(""), person=PAUL, post=WATCHES, account_id="9", categories=reasons, form=told,
+        domain="social.exemple.example")  # fmt: skip
+    add("report-account", "report", member(""), person=YANIS, post=None, account_id="9", categories=reasons, form=form,
+        domain="")  # fmt: skip
+    for mode in ("approval", "open", "invite"):
+        add(f"sign-up-{mode}", "sign_up", stranger, form=form, mode=mode)
+    short = v.FormView(values={"username": "h"}, errors={"agreement": "À accepter.", "password": "8 caractères."})
+    add("sign-up-refused", "sign_up", stranger, form=short, mode="approval")
+    for waits in ("email", "approval", ""):
+        add(f"signed-up-{waits or 'open'}", "signed_up", stranger, waits=waits)
+    add("confirm", "confirm", stranger, token="7.8.9")
     add("search", "search", member("search"), query="wellens", people=(HELENE, SOCIETY), items=(WELLENS,),
         specialties=("cardiology",), note="Cette instance ne répond pas.")  # fmt: skip
     add("search-empty", "search", member("search"), query="", people=(), items=(), specialties=(), note="")
@@ -717,13 +733,18 @@ def _add_people(add: Callable[..., None], member: Callable[..., v.Frame], strang
     add("messages-empty", "messages", member("messages"), conversations=(), paging=LAST)
     requests = (
         v.VerificationRequestView(
-            id="1", profession="physician", specialty="cardiology", status="more", at=NOW - DAY, answer="Carte floue."
+            id="1",
+            profession="physician",
+            specialty="cardiology",
+            status="refused",
+            at=NOW - DAY,
+            answer="Numéro inconnu.",
         ),
     )
     own = credential(action="/verification/7f3a")
     offer = credential("trusted", id="new", action="/verification/new", path=PATH)
-    verification = {"specialties": SPECIALTIES, "issuers": (v.ChoiceView(value="sfc.example", word="SFC"),)}
-    wrong = v.FormView(errors={"evidence": "Ce fichier n’est pas une image."})
+    verification = {"specialties": SPECIALTIES, "schemes": (v.ChoiceView(value="rpps", word="RPPS (France)"),)}
+    wrong = v.FormView(errors={"country": "Deux majuscules, comme FR."})
     mine = (own, replace(own, id="x", published=False))
     add("verification", "verification", member("verification"), credentials=mine,
         offers=(offer,), requests=requests, form=wrong, **verification)  # fmt: skip
@@ -760,15 +781,33 @@ def _add_administration(add: Callable[..., None], admin: Callable[..., v.Frame])
         v.FigureView(number=1_312, words="membres", href="/directory"),
     )
     fault = "radiology-society.example a changé toutes ses clés à la fois."
-    add("admin", "admin_overview", admin("overview"), figures=figures, faults=(fault,), rows=AUDIT)
+    add(
+        "admin",
+        "admin_overview",
+        admin("overview"),
+        figures=figures,
+        faults=(fault,),
+        rows=AUDIT,
+        asking=(("7", JAMES, "j@st-aldhelm.example"),),
+    )
     chosen = v.FormView(values={"domain": "sfc.example", "level": "trusted"})
-    add("admin-peers", "admin_peers", admin("peers"), peers=PEERS, faults=(fault,), form=chosen, note="À confirmer.")
-    add("admin-peers-empty", "admin_peers", admin("peers"), peers=(), faults=(), form=form, note="")
+    add(
+        "admin-peers",
+        "admin_peers",
+        admin("peers"),
+        peers=PEERS,
+        faults=(fault,),
+        form=chosen,
+        note="À confirmer.",
+        unsettled=(("did:web:sfc.example", "sfc.example"),),
+    )
+    add("admin-peers-empty", "admin_peers", admin("peers"), peers=(), faults=(), form=form, note="", unsettled=())
     policy = v.FormView(values={"policy": '[[rule]]\nid = "uk-radiology"\nmin_assurance = "substantial"\n'})
     add("admin-policy", "admin_policy", admin("policy"), form=policy, diff=DIFF, version="31")
     add("admin-policy-plain", "admin_policy", admin("policy"), form=policy, diff=None, version="31")
     others = replace(ITEM, id="10", current=False, overdue=True, specialty=None, profession="nurse", person=CLAIRE)
-    lists = {"form": form, "specialties": SPECIALTIES}
+    methods = (v.ChoiceView(value="in-person", word="Vu en personne"),)
+    lists = {"form": form, "specialties": SPECIALTIES, "methods": methods}
     add("admin-verification", "admin_verification", admin("verification"), queue=(ITEM, others), item=ITEM,
         issued=ISSUED, **lists)  # fmt: skip
     add(
@@ -787,5 +826,14 @@ def _add_administration(add: Callable[..., None], admin: Callable[..., v.Frame])
     add("admin-reports", "admin_reports", admin("reports"), reports=(open_report, settled), paging=LAST)
     add("admin-reports-empty", "admin_reports", admin("reports"), reports=(), paging=LAST)
     add("admin-audit", "admin_audit", admin("audit"), rows=AUDIT, paging=PAGING, unbroken_since=NOW - 300 * DAY,
-        checked_at=NOW - HOUR)  # fmt: skip
-    add("admin-audit-empty", "admin_audit", admin("audit"), rows=(), paging=LAST, unbroken_since=None, checked_at=None)
+        checked_at=NOW - HOUR, broken=None)  # fmt: skip
+    add(
+        "admin-audit-empty",
+        "admin_audit",
+        admin("audit"),
+        rows=(),
+        paging=LAST,
+        unbroken_since=None,
+        checked_at=None,
+        broken=3,
+    )

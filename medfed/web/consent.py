@@ -1,0 +1,81 @@
+"""The page on which a member lets an application in, or does not."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.responses import RedirectResponse, Response
+
+from medfed.accounts.consent import AuthorizationRequest, check_authorization_request, check_role, deny, grant
+from medfed.kernel.errors import Unauthenticated
+from medfed.web.door import POLICY
+from medfed.web.sent import Sent
+from medfed.web.sheet import page
+from medfed.web.views import ApplicationView
+from medfed.web.visit import Visit
+
+_ASKED: Final = (
+    "client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method",
+    "response_mode",
+)  # fmt: skip
+_AUTHORITY: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+
+
+async def authorize(visit: Visit) -> Response:
+    """GET /oauth/authorize: what the application would be able to do. Raises consent.Denied, Forbidden."""
+    params = _params(visit.sent)
+    async with visit.instance.store.view() as view:
+        asked = await check_authorization_request(view, params)
+    if visit.member is not None:
+        check_role(visit.member, asked.scopes)
+    response = await page(
+        visit,
+        "authorize",
+        app=ApplicationView(
+            name=asked.app.name,
+            website=asked.app.website or None,
+            host=_host(asked),
+            scopes=tuple(asked.scopes.split()),
+        ),
+        request=params,
+    )
+    # Browsers hold the redirect that answers a form to form-action, too.
+    response.headers["content-security-policy"] = POLICY.format(forms=_form_target(asked.redirect_uri))
+    return response
+
+
+async def post_authorize(visit: Visit) -> Response:
+    """POST /oauth/authorize: back to the application, with a code or without. Raises consent.Denied, Forbidden."""
+    if visit.member is None:
+        raise Unauthenticated("sign in first")
+    here = visit.instance.here
+    async with visit.instance.store.transaction("authorize application") as tx:
+        asked = await check_authorization_request(tx, _params(visit.sent))
+        url = await grant(tx, here, visit.member, asked) if visit.sent.text("do") == "allow" else deny(here, asked)
+    return RedirectResponse(url, 303)
+
+
+async def native(visit: Visit) -> Response:
+    """GET /oauth/authorize/native: the code, for an application without a web address."""
+    return await page(visit, "authorized", code=visit.sent.text("code")[:200])
+
+
+def _params(sent: Sent) -> Mapping[str, str]:
+    return {name: sent.text(name) for name in _ASKED if sent.text(name)}
+
+
+def _host(asked: AuthorizationRequest) -> str:
+    """Where the application would be answered: what cannot be invented."""
+    parts = urlsplit(asked.redirect_uri)
+    return parts.netloc or parts.scheme or asked.redirect_uri
+
+
+def _form_target(redirect_uri: str) -> str:
+    parts = urlsplit(redirect_uri)
+    if parts.scheme in ("https", "http") and _AUTHORITY.fullmatch(parts.netloc):
+        return f" {parts.scheme}://{parts.netloc}"
+    if _SCHEME.fullmatch(parts.scheme) and parts.scheme not in ("javascript", "data", "urn"):
+        return f" {parts.scheme}:"
+    return ""

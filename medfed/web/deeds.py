@@ -1,0 +1,46 @@
+"""The audit in sentences: every action that is recorded, as it ends the sentence that its actor begins."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+
+from medfed.storage.moderation import AuditEntry
+from medfed.web.visit import Visit
+from medfed.web.words import N_
+
+DEEDS: Final[Mapping[str, str]] = {
+    "account.suspend": N_("suspended %(subject)s here"),
+    "account.restore": N_("restored %(subject)s"),
+    "attestation.issue": N_("attested %(subject)s"),
+    "attestation.revoke": N_("withdrew the attestation of %(subject)s"),
+    "attestation.suspend": N_("suspended the attestation of %(subject)s"),
+    "attestation.reinstate": N_("reinstated the attestation of %(subject)s"),
+    "issuer.confirm-keys": N_("confirmed the keys of %(subject)s"),
+    "issuer.key-compromised": N_("replaced the issuing key, which was no longer secret"),
+    "issuer.key-rotated": N_("replaced the issuing key in good time"),
+    "member.approve": N_("let %(subject)s in"),
+    "member.create": N_("made the account %(subject)s"),
+    "member.disable": N_("closed the account %(subject)s"),
+    "member.enable": N_("opened the account %(subject)s again"),
+    "member.password": N_("changed the password of %(subject)s"),
+    "member.role": N_("gave %(subject)s the role %(role)s"),
+    "peer.set": N_("set the level of %(subject)s to %(to)s"),
+    "policy.apply": N_("put a policy in force: %(subject)s"),
+    "queue.drop": N_("dropped what was waiting for %(subject)s"),
+    "report.resolve": N_("settled the report %(subject)s"),
+    "token.create": N_("made an access token for %(subject)s"),
+    "verification.approved": N_("approved the request of %(subject)s"),
+    "verification.open": N_("opened what %(subject)s submitted"),
+    "verification.refused": N_("refused the request of %(subject)s"),
+}
+
+
+def deed(visit: Visit, entry: AuditEntry, named: Mapping[str, str]) -> str:
+    """What was done, in the reader's language; `named` are the accounts that subjects name by number."""
+    subject = named.get(entry.subject, entry.subject)
+    said = DEEDS.get(entry.action)
+    if said is None:
+        return f"{entry.action} {subject}"
+    detail = {name: str(value) for name, value in orjson.loads(entry.detail or "{}").items()}
+    return visit.say(said, **{"role": "", "to": "", **detail, "subject": subject})
