@@ -123,7 +123,7 @@ class Deliverer:
             outcome = await self._attempt(delivery, scheme)
             if outcome.verdict == "done":
                 done.append(delivery.id)
-                if scheme is None and outcome.scheme:
+                if outcome.scheme and outcome.scheme != scheme:
                     scheme = news = outcome.scheme
                 continue
             await self._settle_done(host, done, news)
@@ -193,7 +193,8 @@ class Deliverer:
         """
         first: Scheme = remembered or "rfc9421"
         response = await self._post(delivery, first)
-        if response.status in _TRY_THE_OTHER and remembered is None:
+        # Software changes: 401 from a host that understood this scheme once says that it no longer does.
+        if response.status in _TRY_THE_OTHER and (remembered is None or response.status == 401):
             other: Scheme = "cavage" if first == "rfc9421" else "rfc9421"
             second = await self._post(delivery, other)
             if second.status < 300:

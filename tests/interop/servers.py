@@ -111,6 +111,10 @@ class Member:
         """PUT of a JSON document, which has to succeed."""
         return self._succeed("PUT", path, **fields)
 
+    def patch(self, path: str, **fields: Any) -> Any:
+        """PATCH of a JSON document, which has to succeed."""
+        return self._succeed("PATCH", path, **fields)
+
     def delete(self, path: str) -> Any:
         """DELETE, which has to succeed."""
         return self._succeed("DELETE", path)
@@ -332,6 +336,15 @@ class Peer:
             yield
         finally:
             self.ask("configure", firstKnock="rfc9421")
+
+    @contextmanager
+    def understanding_only(self, scheme: str) -> Iterator[None]:
+        """For a while, it answers 401 to deliveries that are signed in any other way."""
+        self.ask("configure", understands=scheme)
+        try:
+            yield
+        finally:
+            self.ask("configure", understands="both")
 
 
 def _objects(document: Mapping[str, Any]) -> set[str]:

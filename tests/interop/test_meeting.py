@@ -56,6 +56,14 @@ def test_following_works_both_ways(friends: tuple[Member, PeerPerson]) -> None:
     ada.notified("follow")
 
 
+def test_followers_elsewhere_hear_of_a_changed_profile(friends: tuple[Member, PeerPerson], peer: Peer) -> None:
+    ada, frida = friends
+    ada.patch("/api/v1/accounts/update_credentials", note="Cardiologue à Lyon")
+    update = peer.receives("Update", ada.uri)
+    assert (update["signed"], update["proven"]) == (True, True)
+    assert "Cardiologue à Lyon" in frida.does("lookup", target=ada.uri)["document"]["summary"]
+
+
 def test_unfollowing_works_both_ways(medfed: Medfed, frida: PeerPerson, peer: Peer) -> None:
     bert = medfed.member("bert")
     found = bert.finds(frida.handle)

@@ -35,7 +35,6 @@ def test_fedify_refuses_our_proof_once_a_letter_has_changed(friends: tuple[Membe
     assert peer.ask("verify-proof", document=document)["verified"] is False
 
 
-@pytest.mark.case("D01")
 def test_the_peer_refuses_what_nobody_of_ours_signed(ada: Member, frida: PeerPerson, peer: Peer) -> None:
     activity = {
         "@context": "https://www.w3.org/ns/activitystreams",
@@ -61,6 +60,20 @@ def test_either_scheme_of_the_peer_is_understood_at_the_first_knock(
     signed = [each for each in sent if each["scheme"]]
     assert {(each["scheme"], each["status"] // 100) for each in signed} == {(scheme, 2)}, sent
     assert [each["status"] for each in signed if each["method"] == "POST"] == [202]
+
+
+@pytest.mark.parametrize("scheme", ["cavage", "rfc9421"])
+def test_a_peer_that_has_come_to_understand_another_scheme_is_still_reached(
+    friends: tuple[Member, PeerPerson], peer: Peer, scheme: str
+) -> None:
+    ada, _ = friends
+    with peer.understanding_only(scheme):
+        first = ada.post("/api/v1/statuses", status=f"Premier message en {scheme}")["uri"]
+        assert peer.receives("Create", first)["scheme"] == scheme
+        second = ada.post("/api/v1/statuses", status="Et le suivant du premier coup")["uri"]
+        assert peer.receives("Create", second)["scheme"] == scheme
+    knocks = [each for each in peer.seen(type="Create") if each["document"]["object"]["id"] == second]
+    assert [each["status"] for each in knocks] == [202]
 
 
 def test_our_signed_fetches_are_answered_by_a_peer_that_wants_to_know_who_asks(

@@ -27,7 +27,7 @@ const PICTURE = Buffer.from(
 
 // ── what survives a restart ─────────────────────────────────────────────────────────────────────────────────────────
 
-const state = load(statePath, { notes: {}, activities: {}, followers: {}, seen: [], firstKnock: "rfc9421" });
+const state = load(statePath, { notes: {}, activities: {}, followers: {}, seen: [], firstKnock: "rfc9421", understands: "both" });
 const keys = load(keysPath, {});
 
 function load(path, otherwise) {
@@ -264,8 +264,8 @@ class Refusal extends Error {
 }
 
 const verbs = {
-  async configure(_ctx, { firstKnock }) {
-    state.firstKnock = firstKnock;
+  async configure(_ctx, { firstKnock = state.firstKnock, understands = "both" }) {
+    Object.assign(state, { firstKnock, understands });
     save();
     federation = build();
     return {};
@@ -464,7 +464,9 @@ async function serve(message, answer) {
   const body = message.method === "POST" ? await read(message) : undefined;
   const request = () => new Request(new URL(message.url, origin), { method: message.method, headers: message.headers, body });
   const entry = body ? await witnessed(request(), body) : null;
-  const response = await federation.fetch(request(), { contextData: undefined });
+  const response = entry && ![entry.scheme, "both"].includes(state.understands)
+    ? new Response("What a strange signature.", { status: 401 })
+    : await federation.fetch(request(), { contextData: undefined });
   if (entry) {
     entry.status = response.status;
     state.seen.push(entry);
