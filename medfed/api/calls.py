@@ -10,7 +10,7 @@ from starlette.responses import Response
 from medfed.activitypub.here import Here
 from medfed.api import auth
 from medfed.api.auth import Caller, Who
-from medfed.api.limits import OF_ADDRESS, OF_MEMBER, OF_TOKEN, Limit, Limiter, Rate, network_of
+from medfed.api.limits import OF_ADDRESS, OF_MEMBER, OF_TOKEN, RATES, Limit, Limiter, Rate, network_of
 from medfed.api.paging import links
 from medfed.api.params import LARGEST_ID, Params, read_params
 from medfed.domain.accounts import Account, Member
@@ -73,8 +73,8 @@ class Call:
 
     def count(self, limit: Limit) -> None:
         """Count what only some calls of an endpoint cost. Raises TooMany."""
-        if limit.value is not None and self.viewer is not None:
-            self.limiter.count([(f"{limit.name} member {self.viewer.id}", limit.value)])
+        if self.viewer is not None:
+            self.limiter.count([(f"{limit.value} member {self.viewer.id}", RATES[limit])])
 
     def links(self, cursors: list[int]) -> Mapping[str, str]:
         """The Link header of a page with these cursors."""
@@ -174,8 +174,8 @@ def _buckets(line: Line, caller: Caller | None, address: str) -> list[tuple[str,
     if caller is not None and caller.member is not None:
         who = f"member {caller.member.account.id}"
         buckets.append((who, OF_MEMBER))
-    if line.limit.value is not None:
-        buckets.append((f"{line.limit.name} {who}", line.limit.value))
+    if line.limit in RATES:
+        buckets.append((f"{line.limit.value} {who}", RATES[line.limit]))
     return buckets
 
 

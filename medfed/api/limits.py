@@ -25,14 +25,23 @@ class Rate:
 class Limit(Enum):
     """The class of an endpoint: what is counted beside the calls of a token, a member or an address."""
 
-    USUAL = None
-    MEDIA = Rate(calls=30, per=30 * MINUTE)
-    DELETES = Rate(calls=30, per=30 * MINUTE)
-    APPS = Rate(calls=5, per=10 * MINUTE)
-    SIGN_IN = Rate(calls=25, per=5 * MINUTE)
-    SIGN_UP = Rate(calls=5, per=30 * MINUTE)
-    RESOLVE = Rate(calls=30, per=10 * MINUTE)
+    USUAL = "usual"
+    MEDIA = "media"
+    DELETES = "deletes"
+    APPS = "apps"
+    SIGN_IN = "sign-in"
+    SIGN_UP = "sign-up"
+    RESOLVE = "resolve"
 
+
+RATES: Final[Mapping[Limit, Rate]] = {
+    Limit.MEDIA: Rate(calls=30, per=30 * MINUTE),
+    Limit.DELETES: Rate(calls=30, per=30 * MINUTE),
+    Limit.APPS: Rate(calls=5, per=10 * MINUTE),
+    Limit.SIGN_IN: Rate(calls=25, per=5 * MINUTE),
+    Limit.SIGN_UP: Rate(calls=5, per=30 * MINUTE),
+    Limit.RESOLVE: Rate(calls=30, per=10 * MINUTE),
+}
 
 OF_ADDRESS: Final = Rate(calls=300, per=5 * MINUTE)
 OF_TOKEN: Final = Rate(calls=300, per=5 * MINUTE)

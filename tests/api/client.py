@@ -1,7 +1,7 @@
 """A client of the API, through ASGI; every answer that Mastodon describes is held against that description."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -47,7 +47,8 @@ class Client:
     token: str = ""
     account: Account | None = None
     address: str = "192.0.2.7"
-    extra: Mapping[str, str] = field(default_factory=dict)
+    judged: bool = True
+    """Whether answers are held against Mastodon's description."""
 
     @property
     def id(self) -> str:
@@ -103,7 +104,7 @@ class Client:
         self, method: str, target: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Any request; a body that is no bytes is sent as JSON."""
-        sent = {"host": self.site.instance.here.uris.authority, **self.extra}
+        sent = {"host": self.site.instance.here.uris.authority}
         if self.token:
             sent["authorization"] = f"Bearer {self.token}"
         if body is not None and not isinstance(body, bytes):
@@ -111,7 +112,11 @@ class Client:
         sent |= {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         answer = await self._carry(method, target, body or b"", sent)
         assert answer.status < 500, f"{method} {target}: {answer.status} {answer.body!r}"
-        if answer.status == 200 and answer.headers.get("content-type", "").startswith("application/json"):
+        if (
+            self.judged
+            and answer.status == 200
+            and answer.headers.get("content-type", "").startswith("application/json")
+        ):
             path = target.partition("?")[0]
             wrong = oracle.complaints(method, path, answer.json)
             assert not wrong, "\n".join(wrong)
