@@ -8,13 +8,14 @@ async with a_world("lyon.test", "lille.test") as world:
     assert post.uri in await lille.home("dr-roy")
 """
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 from starlette.types import ASGIApp
 
@@ -23,16 +24,19 @@ from medfed.accounts.register import NewKeys
 from medfed.activitypub.keys import generate_ed25519, generate_rsa
 from medfed.app import build_app
 from medfed.domain.accounts import Account, Handle, parse_handle
+from medfed.domain.notifications import NotificationKind
 from medfed.domain.peers import Level
 from medfed.domain.posts import Draft, Post, Visibility
 from medfed.instance import Instance, open_instance
 from medfed.kernel.clock import FixedClock, Millis
 from medfed.kernel.paging import Page
 from medfed.kernel.secrets import Vault
-from medfed.posts import compose, publish, read
+from medfed.posts import compose, publish, react, read
 from medfed.relations import follow as relating
 from medfed.settings import Settings, from_document
-from medfed.storage import accounts, migrate, posts, timelines
+from medfed.storage import accounts, migrate, notifications, posts, relations, timelines
+from medfed.storage.database import View
+from medfed.storage.statements import sql
 from medfed.verification import issuer
 from medfed.verification.policy import set_level
 from medfed.worker.loop import Worker
@@ -40,6 +44,16 @@ from tests.support.internet import PretendInternet
 
 _KEYS: list[NewKeys] = []
 """RSA keys cost 100 ms each: a test run makes a few and deals them out."""
+
+
+_LOGGED = sql("SELECT state, note FROM inbox_log WHERE uri = :uri")
+_TABLES = {
+    name: sql(f"SELECT * FROM {name}")  # noqa: S608 - the names are those of the schema
+    for file in sorted((Path(migrate.__file__).parent / "migrations").glob("*.sql"))
+    for name in re.findall(r"^CREATE TABLE (\w+)", file.read_text(), re.MULTILINE)
+    if name != "task"  # its recurring rows are the worker's own business
+}
+NOTIFICATION_KINDS = get_args(NotificationKind)
 
 
 def some_keys() -> NewKeys:
@@ -131,6 +145,79 @@ class Site:
         target = await self.instance.lookup.handle(parse_handle(handle))
         async with self.instance.store.transaction("follow") as tx:
             await relating.follow(tx, self.instance.here, member, target)
+
+    async def edits(self, username: str, post: Post, text: str, **more: Any) -> Post:
+        """A member gives an own post new words."""
+        author = await self.member(username)
+        draft = compose.check(Draft(text=text, visibility=post.visibility, **more))
+        async with self.instance.store.transaction("edit") as tx:
+            return await publish.edit(
+                tx, self.instance.here, self.instance.levels, author, await self._own(tx, post), draft, named={}
+            )
+
+    async def deletes(self, username: str, post: Post) -> None:
+        """A member deletes an own post."""
+        author = await self.member(username)
+        async with self.instance.store.transaction("delete") as tx:
+            await publish.delete(tx, self.instance.here, self.instance.levels, author, await self._own(tx, post))
+
+    async def likes(self, username: str, post: Post, *, undo: bool = False) -> None:
+        """A member likes a post that this instance has, or takes that back."""
+        member, own = await self.member(username), await self.copy_of(post)
+        async with self.instance.store.transaction("like") as tx:
+            await (react.unlike if undo else react.like)(tx, self.instance.here, member, own)
+
+    async def boosts(self, username: str, post: Post, *, undo: bool = False) -> None:
+        """A member boosts a post that this instance has, or takes that back."""
+        member, own = await self.member(username), await self.copy_of(post)
+        async with self.instance.store.transaction("boost") as tx:
+            if undo:
+                await react.unboost(tx, self.instance.here, self.instance.levels, member, own)
+            else:
+                await react.boost(tx, self.instance.here, self.instance.levels, member, own)
+
+    async def votes(self, username: str, post: Post, *choices: int) -> None:
+        """A member answers a poll that this instance has."""
+        member, own = await self.member(username), await self.copy_of(post)
+        async with self.instance.store.transaction("vote") as tx:
+            await react.vote(tx, self.instance.here, member, own, choices)
+
+    async def may_read(self, username: str, post: Post) -> bool:
+        """Whether a member may read a post."""
+        viewer = await self.member(username)
+        async with self.instance.store.view() as view:
+            known = await posts.find_by_uri(view, post.uri)
+            return known is not None and await read.may(view, self.instance.here, viewer, known)
+
+    async def follow_of(self, follower: str, target: str) -> str:
+        """The state of a follow here: "pending", "accepted", or "" when there is none. Handles, or own names."""
+        who, whom = await self.find(follower), await self.find(target)
+        assert who is not None
+        assert whom is not None
+        async with self.instance.store.view() as view:
+            known = await relations.find(view, who.id, whom.id)
+        return known.state if known is not None else ""
+
+    async def told(self, username: str) -> list[str]:
+        """Kinds of a member's notifications, newest first."""
+        member = await self.member(username)
+        async with self.instance.store.view() as view:
+            found = await notifications.page(view, member.id, Page(), kinds=NOTIFICATION_KINDS)
+        return [each.kind for each in found]
+
+    async def became(self, activity_uri: str) -> str:
+        """What the inbox log says of an activity, "state: note"; "" when it never got in."""
+        async with self.instance.store.view() as view:
+            row = await view.one_or_none(_LOGGED, uri=activity_uri)
+        return f"{row['state']}: {row['note']}" if row else ""
+
+    async def contents(self) -> dict[str, list[str]]:
+        """Every row of every table, for a test that nothing was stored."""
+        async with self.instance.store.view() as view:
+            return {name: sorted(repr(row) for row in await view.all(table)) for name, table in _TABLES.items()}
+
+    async def _own(self, view: View, post: Post) -> Post:
+        return await posts.get(view, post.id)
 
     async def judges(self, domain: str, level: Level) -> None:
         """An admin sets the level of a peer."""
