@@ -73,15 +73,15 @@ class Demo:
         await house.serve()
 
     async def _peers(self) -> None:
-        for one, other, level in (
+        levels = (
             (self.hospital, self.society, "trusted"),
             (self.society, self.hospital, "trusted"),
             (self.hospital, self.clinic, "federated"),
             (self.society, self.clinic, "federated"),
             (self.clinic, self.hospital, "federated"),
             (self.clinic, self.society, "federated"),
-        ):
-            await one.command("peer", "set", other.domain, level)
+        )
+        await asyncio.gather(*(one.command("peer", "set", other.domain, level) for one, other, level in levels))
 
     async def _follow(self) -> None:
         for follower, who, followed, whom in (
@@ -111,10 +111,14 @@ class Demo:
             ("belkacem", "physician", "emergency-medicine"),
             ("vasseur", "nurse", ""),
         )
-        for username, profession, specialty in offers:
-            await self._issue(self.society, self.hospital.handle(username), profession, specialty)
-        await self._issue(self.society, "lindqvist", "physician", "cardiology")
-        await self._issue(self.clinic, "harper", "physician", "dermatology")
+        await asyncio.gather(
+            *(
+                self._issue(self.society, self.hospital.handle(name), profession, specialty)
+                for name, profession, specialty in offers
+            ),
+            self._issue(self.society, "lindqvist", "physician", "cardiology"),
+            self._issue(self.clinic, "harper", "physician", "dermatology"),
+        )
         for username, _, _ in offers:
             await self._accept_offer(username)
         for username, _, _ in offers:
@@ -140,10 +144,9 @@ class Demo:
 
     async def _revoke(self, username: str) -> None:
         issued = json.loads(await self.society.command("attest", "list", "--json"))
-        subject = f"{self.hospital.url}/users/{username}"
-        for attestation in issued:
-            if attestation["subject"] == subject:
-                await self.society.command("attest", "revoke", str(attestation["id"]), "--reason", "end of contract")
+        subject = self.hospital.handle(username).removeprefix("@")
+        (id_,) = [attestation["id"] for attestation in issued if attestation["subject"] == subject]
+        await self.society.command("attest", "revoke", id_, "--reason", "end of contract")
 
     async def _until_state(self, house: Running, who: str, handle: str, state: str) -> None:
         account = await house.find(who, handle)
