@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from medfed.activitypub.claims import SignedRequest
 from medfed.activitypub.uris import Uris
 from medfed.instance import Instance
-from medfed.kernel.errors import Malformed, TooLarge, Unsupported
 from medfed.kernel.correlation import request_id
+from medfed.kernel.errors import Malformed, TooLarge, Unsupported
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -137,7 +137,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Unsupported("a coded request body is not understood")
     announced = request.headers.get("content-length")
-    if announced is not None and (not announced.isdigit() or int(announced) > limit):
+    if announced is not None and not _is_at_most(announced, limit):
         raise TooLarge(f"at most {limit} bytes")
     parts: list[bytes] = []
     size = 0
@@ -147,6 +147,10 @@ async def read_body(request: Request, limit: int) -> bytes:
             raise TooLarge(f"at most {limit} bytes")
         parts.append(part)
     return b"".join(parts)
+
+
+def _is_at_most(announced: str, limit: int) -> bool:
+    return announced.isascii() and announced.isdigit() and len(announced) < 20 and int(announced) <= limit
 
 
 def read_json(body: bytes) -> Any:

@@ -51,7 +51,7 @@ class Identifier:
         self.refuse_host(claim.key_id)
         found = await self.find(claim.key_id)
         if found is None:
-            await self.fetch(claim.key_id.partition("#")[0])
+            await self.introduce(claim.key_id.partition("#")[0])
             found = await self.find(claim.key_id)
         if found is None:
             raise BadSignature("the key is not one that its actor lists")
@@ -121,8 +121,14 @@ class Identifier:
         except (RemoteFailure, Malformed, OriginMismatch, NotFound) as error:
             raise BadSignature("the actor's keys could not be fetched") from error
 
+    async def introduce(self, uri: str) -> None:
+        """Fetch the owner of a key that we do not hold; one that we know already, only every so often."""
+        if await self._lookup.known(uri) is not None and not self._lookup.may_refetch(uri):
+            raise BadSignature("the key is not one that its actor lists")
+        await self.fetch(uri)
+
     async def _refreshed(self, key_id: str, actor: Account) -> tuple[AccountKey, Account]:
-        if not self._lookup.may_refresh_key(key_id):
+        if not self._lookup.may_refetch(actor.uri):
             raise BadSignature("the signature does not verify")
         await self.fetch(actor.uri)
         found = await self.find(key_id)

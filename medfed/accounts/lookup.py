@@ -1,8 +1,10 @@
 """Finds accounts of peers: by actor id, by key id, by handle. Fetches what is unknown or stale, and stores it."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from medfed.activitypub.here import Here
@@ -12,7 +14,15 @@ from medfed.activitypub.wire import PeerActor, read_actor
 from medfed.domain.accounts import Account, AccountKey, Handle, ProfileField
 from medfed.kernel import limits
 from medfed.kernel.clock import DAY, MINUTE, Millis
-from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure, RemoteGone
+from medfed.kernel.errors import (
+    Malformed,
+    NotFound,
+    OriginMismatch,
+    RemoteFailure,
+    RemoteGone,
+    RemoteRefused,
+    Unreachable,
+)
 from medfed.kernel.html import clean, neutralise
 from medfed.net.client import Net
 from medfed.net.fetch import WEBFINGER_TYPES, fetch_document, fetch_json, same_document
@@ -25,6 +35,14 @@ CHECK_ATTESTATIONS: Final = "credentials.check"
 """The kind of task that looks at what an account shows: {account_id}."""
 _FAILED_FOR: Final = 5 * MINUTE
 _FAILURES_KEPT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """A fetch that failed, remembered so that it is not repeated at once."""
+
+    until: Millis
+    again: Callable[[], RemoteFailure]
 
 
 class Lookup:
@@ -41,8 +59,9 @@ class Lookup:
         self._net = net
         self._here = here
         self._sign = sign_as_instance
-        self._failed: OrderedDict[str, Millis] = OrderedDict()
-        self._refreshed: OrderedDict[str, Millis] = OrderedDict()
+        self._failed: OrderedDict[str, _Failure] = OrderedDict()
+        self._refetched: OrderedDict[str, Millis] = OrderedDict()
+        self._under_way: dict[str, asyncio.Task[Account]] = {}
 
     async def known(self, uri: str) -> Account | None:
         """The account of an actor id if it is stored; asks nobody."""
@@ -70,25 +89,48 @@ class Lookup:
             return known
 
     async def refresh(self, uri: str, *, timeout: float = limits.TOTAL_TIMEOUT) -> Account:  # noqa: ASYNC109
-        """Fetch an actor from its own server and store it. Raises as `actor`."""
-        self._refuse_repetition(uri)
+        """Fetch an actor from its own server and store it. Raises as `actor`.
+
+        Whoever asks for the same actor meanwhile waits for the same fetch (C12).
+        """
+        failure = self._remembered(uri)
+        if failure is not None:
+            raise failure.again()
+        fetching = self._under_way.get(uri)
+        if fetching is None:
+            fetching = asyncio.create_task(self._refresh(uri, timeout), name="fetch actor")
+            self._under_way[uri] = fetching
+            fetching.add_done_callback(lambda done: self._landed(uri, done))
+        return await asyncio.shield(fetching)
+
+    async def _refresh(self, uri: str, timeout: float) -> Account:  # noqa: ASYNC109
         try:
             actor = await self._fetch(uri, timeout)
-        except (RemoteFailure, Malformed, OriginMismatch):
-            self._remember_failure(uri)
+        except (RemoteFailure, Malformed, OriginMismatch) as error:
+            self._remember_failure(uri, error)
             raise
         known = await self.known(actor.id)
         domain = known.domain if known is not None else authority_of(actor.id)
         async with self._store.transaction("store actor") as tx:
             return await store_actor(tx, self._here, actor, domain=domain)
 
-    def may_refresh_key(self, key_id: str) -> bool:
-        """Whether a key may be fetched anew: once per key and five minutes (C13)."""
+    def _landed(self, uri: str, done: "asyncio.Task[Account]") -> None:
+        self._under_way.pop(uri, None)
+        if not done.cancelled():
+            done.exception()  # whoever asked may have gone away
+
+    def may_refetch(self, uri: str) -> bool:
+        """Whether a known actor may be fetched anew because a signature does not fit its keys.
+
+        Once per actor and five minutes (C13), whatever keys are named, or strangers could make us ask without
+        end. A fetch that failed a moment ago may be asked for always: it is not repeated.
+        """
+        if self._remembered(uri) is not None:
+            return True
         now = self._here.now()
-        last = self._refreshed.get(key_id, 0)
-        if now - last < limits.KEY_REFRESH_SECONDS * 1000:
+        if now - self._refetched.get(uri, 0) < limits.KEY_REFRESH_SECONDS * 1000:
             return False
-        _remember(self._refreshed, key_id, now)
+        _remember(self._refetched, uri, now)
         return True
 
     async def handle(self, handle: Handle) -> Account:
@@ -152,20 +194,32 @@ class Lookup:
             return actor
         again = await fetch_document(self._net, elsewhere, sign=await self._sign(), timeout=timeout)
         confirmed = read_actor(parse_object(again.body), self._here.now())
-        if confirmed.id != elsewhere:
+        if same_document(requested=elsewhere, final=again.url, claimed=confirmed.id) or confirmed.id != elsewhere:
             raise OriginMismatch("the actor's id leads to another actor")
         return confirmed
 
-    def _refuse_repetition(self, uri: str) -> None:
-        until = self._failed.get(uri)
-        if until is not None and until > self._here.now():
-            raise RemoteFailure("this fetch failed a moment ago", host=authority_of(uri))
+    def _remembered(self, uri: str) -> _Failure | None:
+        failure = self._failed.get(uri)
+        return failure if failure is not None and failure.until > self._here.now() else None
 
-    def _remember_failure(self, uri: str) -> None:
-        _remember(self._failed, uri, self._here.now() + _FAILED_FOR)
+    def _remember_failure(self, uri: str, error: RemoteFailure | Malformed | OriginMismatch) -> None:
+        """Asked again, the same is said again: what may be tried later still may, what is gone is still gone."""
+        host, text = authority_of(uri), "this fetch failed a moment ago"
+        again: Callable[[], RemoteFailure]
+        match error:
+            case Unreachable():
+                again = lambda: Unreachable(text, host=host, retry_after=_FAILED_FOR // 1000)  # noqa: E731
+            case RemoteGone(remote_status=status):
+                again = lambda: RemoteGone(text, host=host, remote_status=status)  # noqa: E731
+            case _:
+                again = lambda: RemoteRefused(text, host=host)  # noqa: E731
+        _remember(self._failed, uri, _Failure(until=self._here.now() + _FAILED_FOR, again=again))
 
 
-def _remember(memory: OrderedDict[str, Millis], key: str, value: Millis) -> None:
+_T = TypeVar("_T")
+
+
+def _remember(memory: OrderedDict[str, _T], key: str, value: _T) -> None:
     memory[key] = value
     memory.move_to_end(key)
     if len(memory) > _FAILURES_KEPT:

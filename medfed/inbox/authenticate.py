@@ -12,7 +12,17 @@ from medfed.activitypub.uris import authority_of
 from medfed.activitypub.wire import Activity, parse_activity
 from medfed.domain.accounts import Account, AccountKey
 from medfed.kernel import limits
-from medfed.kernel.errors import BadProof, BadSignature, Malformed, NotFound, OriginMismatch, PolicyRefusal, RemoteGone
+from medfed.kernel.errors import (
+    BadProof,
+    BadSignature,
+    Malformed,
+    NotFound,
+    OriginMismatch,
+    PolicyRefusal,
+    RemoteFailure,
+    RemoteGone,
+    Unreachable,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +61,8 @@ class Gatekeeper:
         if self.levels.is_blocked(authority_of(activity.actor)):
             raise PolicyRefusal("this instance does not federate with that host")
         found = await self.identifier.find(claim.key_id)
+        if found is None and _is_passed_on(claim, activity):
+            found = await self._forwarder(claim.key_id)
         if found is None:
             if signer_host != authority_of(activity.actor):
                 raise BadSignature("the key is not one of the actor's")
@@ -72,7 +84,7 @@ class Gatekeeper:
                 raise NothingToDo
             gone = await self._confirmed_gone(known)
             return Authenticated(actor=gone, activity=activity, body=body, by="gone")
-        if known is not None and not self.lookup.may_refresh_key(claim.key_id):
+        if known is not None and not self.lookup.may_refetch(activity.actor):
             raise BadSignature("the key is not one of the actor's")
         await self.identifier.fetch(activity.actor)
         found = await self.identifier.find(claim.key_id)
@@ -80,6 +92,14 @@ class Gatekeeper:
             raise BadSignature("the key is not one of the actor's")
         self.identifier.verify(claim, found[0])
         return Authenticated(actor=found[1], activity=activity, body=body, by=claim.scheme)
+
+    async def _forwarder(self, key_id: str) -> tuple[AccountKey, Account] | None:
+        """Somebody new who passes on what another has proven; None when the key leads to no actor that lists it."""
+        try:
+            await self.identifier.introduce(key_id.partition("#")[0])
+        except BadSignature:
+            return None
+        return await self.identifier.find(key_id)
 
     async def _forwarded(self, activity: Activity, body: bytes) -> Authenticated:
         """Signed by somebody else than its actor: it counts if it carries the actor's own proof (C02, D19)."""
@@ -107,15 +127,24 @@ class Gatekeeper:
 
     async def _confirmed_gone(self, actor: Account) -> Account:
         """The server of an actor that deletes itself no longer shows its key; it has to say 410 (A08)."""
+        if not self.lookup.may_refetch(actor.uri):
+            raise BadSignature("the signature does not verify")
         try:
             await self.lookup.refresh(actor.uri, timeout=limits.KEY_FETCH_TIMEOUT)
         except RemoteGone as gone:
             if gone.remote_status == 410:
                 return actor
             raise BadSignature("the actor is not there, and was not said to be gone") from gone
-        except (Malformed, OriginMismatch, NotFound) as error:
+        except Unreachable:
+            raise
+        except (RemoteFailure, Malformed, OriginMismatch, NotFound) as error:
             raise BadSignature("the actor's keys could not be fetched") from error
         raise BadSignature("the signature does not verify")
+
+
+def _is_passed_on(claim: SignatureClaim, activity: Activity) -> bool:
+    """Whether the author's own proof came with another's signature, to judge by the key id."""
+    return "proof" in activity.document and claim.key_id.partition("#")[0] != activity.actor
 
 
 def _deletes_itself(activity: Activity) -> bool:

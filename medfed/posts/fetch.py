@@ -95,7 +95,7 @@ class PostFetcher:
         if elsewhere is not None:
             again = await fetch_document(self._net, elsewhere, sign=await self._sign())
             said = read_post(parse_object(again.body), self._here.now())
-            if said.id != elsewhere:
+            if same_document(requested=elsewhere, final=again.url, claimed=said.id) or said.id != elsewhere:
                 raise OriginMismatch("the object's id leads to another object")
         return said
 
