@@ -16,11 +16,12 @@ from medfed.domain.trust import Basis, Decision, Evidence, Held, StatusFact, Tru
 from medfed.kernel.clock import Millis
 from medfed.kernel.errors import BadProof, Malformed
 from medfed.storage import accounts, credentials, issuer, peers, trust
-from medfed.storage.database import Transaction, View
+from medfed.storage.database import Store, Transaction, View
 from medfed.storage.trust import CachedList, KnownIssuer
 from medfed.verification.issuer import ourselves
 
 BATCH: Final = 1_000
+PIECE: Final = 200
 
 
 def basis_of(here: Here, policy: TrustPolicy, known: Iterable[Peer]) -> Basis:
@@ -168,12 +169,16 @@ async def decide_again(tx: Transaction, here: Here, batches: Batches) -> int:
     decides = await basis(tx, here)
     changed = after = 0
     while batch := await batches(after):
-        decisions = await decide(tx, here, [as_found(each) for each in batch], by=decides)
-        pairs = list(zip(batch, decisions, strict=True))
-        await credentials.decide_many(tx, pairs, here.now())
-        changed += sum(each.state is not decision.state for each, decision in pairs)
+        changed += await _decide_batch(tx, here, batch, decides)
         after = batch[-1].id
     return changed
+
+
+async def _decide_batch(tx: Transaction, here: Here, batch: Sequence[Credential], decides: Basis) -> int:
+    decisions = await decide(tx, here, [as_found(each) for each in batch], by=decides)
+    pairs = list(zip(batch, decisions, strict=True))
+    await credentials.decide_many(tx, pairs, here.now())
+    return sum(each.state is not decision.state for each, decision in pairs)
 
 
 async def decide_everything(tx: Transaction, here: Here) -> int:
@@ -189,6 +194,16 @@ async def decide_issuer(tx: Transaction, here: Here, did: str) -> int:
 async def decide_list(tx: Transaction, here: Here, url: str) -> int:
     """A status list has changed."""
     return await decide_again(tx, here, lambda after: credentials.on_list(tx, url, after=after, limit=BATCH))
+
+
+async def decide_list_in_pieces(store: Store, here: Here, url: str) -> None:
+    """A status list was fetched again, and next to nothing has changed: nobody waits for this, so it lets others in."""
+    after: int | None = 0
+    while after is not None:
+        async with store.transaction("decide about a list") as tx:
+            batch = await credentials.on_list(tx, url, after=after, limit=PIECE)
+            await _decide_batch(tx, here, batch, await basis(tx, here))
+        after = batch[-1].id if len(batch) == PIECE else None
 
 
 async def decide_account(tx: Transaction, here: Here, account_id: int) -> int:

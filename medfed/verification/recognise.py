@@ -28,7 +28,15 @@ from medfed.storage.database import Store, Transaction
 from medfed.storage.trust import CachedList, KnownIssuer
 from medfed.verification import pins, work
 from medfed.verification.attest import as_credential
-from medfed.verification.decide import Found, basis, decide, decide_account, decide_issuer, decide_list, grounds
+from medfed.verification.decide import (
+    Found,
+    basis,
+    decide,
+    decide_account,
+    decide_issuer,
+    decide_list_in_pieces,
+    grounds,
+)
 from medfed.verification.issuer import ourselves
 
 AT_ONCE: Final = 8
@@ -274,8 +282,8 @@ class Recogniser:
         lists = await self._lists(wanted, issuers, max_age=max_age)
         async with self._store.transaction("store status lists") as tx:
             await self._keep_known(tx, _Gathered(issuers=issuers, lists=lists))
-            for url in lists:
-                await decide_list(tx, self._here, url)
+        for url in lists:
+            await decide_list_in_pieces(self._store, self._here, url)
 
     async def refresh_issuers(self, known: Iterable[KnownIssuer]) -> None:
         """Fetch these DID documents now, and decide again about all that was made with their keys."""

@@ -17,7 +17,7 @@ from medfed.verification.decide import as_found, decide, decide_list
 from medfed.verification.issuer import RESIGN_AFTER, sign_lists
 from medfed.verification.recognise import Recogniser, read_list
 
-_AT_ONCE: Final = 10_000
+_AT_ONCE: Final = 1_000
 
 
 async def poll(recogniser: Recogniser, store: Store, here: Here, *, interval: Millis) -> None:
