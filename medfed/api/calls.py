@@ -61,8 +61,11 @@ class Call:
         return self.member.account
 
     def part(self, name: str) -> str:
-        """A part of the path."""
-        return str(self.request.path_params[name])
+        """A part of the path. Raises NotFound when nothing can be called so."""
+        text = str(self.request.path_params[name])
+        if "\0" in text:
+            raise NotFound("there is nothing of this name")
+        return text
 
     def id(self, name: str = "id") -> int:
         """An id in the path. Raises NotFound when it cannot be one."""

@@ -12,7 +12,7 @@ from medfed.api import entities, models, present
 from medfed.api.calls import Call
 from medfed.api.entities import Entity
 from medfed.api.models import Acceptance, CaseEdit, CaseForm, Requires, StageChange
-from medfed.api.paging import limit_of
+from medfed.api.paging import address_of, limit_of
 from medfed.api.params import LARGEST_ID
 from medfed.cases import discuss
 from medfed.domain.accounts import Account
@@ -135,7 +135,7 @@ async def list_cases(call: Call) -> Response:
     headers = {}
     if found:
         query = urlencode([*kept, ("limit", str(page.limit)), ("before", str(found[-1][0].id))])
-        headers["link"] = f'<{call.here.uris.base}{call.request.url.path}?{query}>; rel="next"'
+        headers["link"] = f'<{address_of(call.here, call.request)}?{query}>; rel="next"'
     return Json(shown, headers=headers)
 
 

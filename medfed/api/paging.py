@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.requests import Request
 
@@ -36,5 +36,10 @@ def links(here: Here, request: Request, cursors: Sequence[int]) -> Mapping[str, 
     kept = [(name, value) for name, value in pairs if name not in _CURSORS]
     older = urlencode([*kept, ("max_id", str(cursors[-1]))])
     newer = urlencode([*kept, ("min_id", str(cursors[0]))])
-    url = f"{here.uris.base}{request.url.path}"
+    url = address_of(here, request)
     return {"link": f'<{url}?{older}>; rel="next", <{url}?{newer}>; rel="prev"'}
+
+
+def address_of(here: Here, request: Request) -> str:
+    """The URL of a request without its query, fit for a header; under our own origin, whatever Host said (F15)."""
+    return f"{here.uris.base}{quote(request.scope['path'])}"

@@ -171,7 +171,9 @@ async def _publish(call: Call, draft: Draft, named: dict[Handle, Account], key: 
 
 
 async def _remember(tx: Transaction, call: Call, key: str, post: Post) -> None:
-    if key and not await posts.remember_key(tx, call.account.id, key, post.id, call.here.now()):
+    remembered = not key or await posts.remember_key(tx, call.account.id, key, post.id, call.here.now())
+    # A key whose post was deleted since is free, though taken.
+    if not remembered and await _made_before(tx, call.account, key) is not None:
         raise _RaceLost
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import orjson
 
@@ -130,8 +130,8 @@ class Client:
             "http_version": "1.1",
             "method": method,
             "scheme": "https",
-            "path": path,
-            "raw_path": path.encode(),
+            "path": unquote(path),
+            "raw_path": quote(path, safe="/%").encode(),
             "query_string": query.encode(),
             "root_path": "",
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
