@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 import { createFederation, MemoryKvStore } from "@fedify/fedify";
 import { parseNodeInfo } from "@fedify/fedify/nodeinfo";
 import {
-  exportJwk, generateCryptoKeyPair, importJwk, signObject, signRequest, verifyObject, verifyRequestDetailed,
+  exportJwk, generateCryptoKeyPair, importJwk, signRequest, verifyObject, verifyRequestDetailed,
 } from "@fedify/fedify/sig";
 import {
   Accept, Activity, Announce, Collection, Create, Delete, Follow, Hashtag, Image, isActor, Like, Mention, Note, Person,
@@ -237,6 +237,13 @@ async function deliver(ctx, identifier, recipients, activity) {
   if (unique.length) await ctx.sendActivity({ identifier }, unique, activity, { immediate: true, preferSharedInbox: true });
 }
 
+// An activity as Fedify sends it, with the author's proof: it is delivered to felix, who lives here.
+async function proven(ctx, activity) {
+  const felix = { id: ctx.getActorUri("felix"), inboxId: ctx.getInboxUri("felix") };
+  await deliver(ctx, "frida", [felix], activity);
+  return JSON.stringify(state.seen.find((each) => each.id === activity.id.href).document);
+}
+
 async function lookedUp(ctx, identifier, target) {
   const documentLoader = await ctx.getDocumentLoader({ identifier });
   const found = await ctx.lookupObject(target, { documentLoader, contextLoader: ctx.contextLoader });
@@ -405,27 +412,30 @@ const verbs = {
     return {};
   },
 
-  // A Create about frida, correctly made in all but one way; answers what the other server said to it.
+  // A Create by frida, correctly made in all but the way that `how` names; answers what the other server said to it.
+  // "forwarded" is correct: signed by felix, who passes on what carries frida's own proof.
   async forge(ctx, { inbox, how }) {
-    const [rsa, ed25519] = await ctx.getActorKeyPairs(how === "stranger" ? "felix" : "frida");
-    const id = randomUUID();
-    const uri = new URL(`/users/frida/notes/${id}`, origin);
-    const note = new Note({ id: uri, attribution: ctx.getActorUri("frida"), content: `forged: ${how}`, to: PUBLIC_COLLECTION });
-    let activity = new Create({ id: new URL("#create", uri), actor: ctx.getActorUri("frida"), object: note, to: PUBLIC_COLLECTION });
-    if (how === "proof") {
-      activity = await signObject(activity, ed25519.privateKey, ed25519.keyId, { contextLoader: ctx.contextLoader });
-    }
-    const body = JSON.stringify(await activity.toJsonLd(ctx));
-    const headers = { "content-type": "application/activity+json" };
-    let request = new Request(inbox, { method: "POST", headers, body });
+    const forwarded = how.startsWith("forwarded");
+    const [signing] = await ctx.getActorKeyPairs(forwarded || how === "stranger" ? "felix" : "frida");
+    const id = new URL(`/users/frida/notes/${randomUUID()}`, origin);
+    const frida = ctx.getActorUri("frida");
+    const note = new Note({ id, attribution: frida, content: `forged: ${how}`, to: PUBLIC_COLLECTION });
+    const create = new Create({ id: new URL("#create", id), actor: frida, object: note, to: PUBLIC_COLLECTION });
+    const honest = forwarded || how === "proof" ? await proven(ctx, create) : JSON.stringify(await create.toJsonLd(ctx));
+    const altered = honest.replace("forged", "altered");
+    const body = how === "forwarded-body" ? altered : honest;
+    let request = new Request(inbox, { method: "POST", headers: { "content-type": "application/activity+json" }, body });
     if (how !== "unsigned" && how !== "proof") {
-      const currentTime = Temporal.Now.instant().subtract({ hours: how === "old" ? 30 : 0 });
-      const spec = how.startsWith("cavage") ? "draft-cavage-http-signatures-12" : "rfc9421";
-      request = await signRequest(request, rsa.privateKey, rsa.keyId, { spec, currentTime, body: new TextEncoder().encode(body).buffer });
+      request = await signRequest(request, signing.privateKey, signing.keyId, {
+        spec: how.startsWith("cavage") ? "draft-cavage-http-signatures-12" : "rfc9421",
+        currentTime: Temporal.Now.instant().subtract({ hours: how === "old" ? 30 : 0 }),
+        body: new TextEncoder().encode(body).buffer,
+      });
     }
-    const altered = how.endsWith("body") ? body.replace("forged", "altered") : body;
-    const answer = await fetch(new Request(inbox, { method: "POST", headers: request.headers, body: altered }));
-    return { status: answer.status, challenge: answer.headers.get("accept-signature"), uri: uri.href };
+    const sending = how.endsWith("body") ? altered : body;
+    const answer = await fetch(new Request(inbox, { method: "POST", headers: request.headers, body: sending }));
+    const challenge = answer.headers.get("accept-signature");
+    return { status: answer.status, challenge, said: await answer.text(), uri: id.href };
   },
 
   async seen() {
