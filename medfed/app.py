@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from medfed.api.errors import answer as answer_api
 from medfed.api.routes import routes as api_routes
+from medfed.discovery.health import routes as health_routes
 from medfed.discovery.media import routes as media_routes
 from medfed.discovery.routes import ROUTES as DISCOVERY
-from medfed.edge import CORS_HEADERS, Json, Manners, Route, Router, allows_other_origins, instance_of, wants_page
+from medfed.edge import CORS_HEADERS, Json, Manners, Route, Router, allows_other_origins, wants_page
 from medfed.inbox.http import routes as inbox_routes
 from medfed.instance import Instance
-from medfed.kernel.clock import MINUTE
-from medfed.kernel.errors import Broken, MedfedError, NotFound, RemoteFailure, StorageDown
+from medfed.kernel.errors import Broken, MedfedError, NotFound, RemoteFailure
 from medfed.web.errors import answer as answer_page
 from medfed.web.render import Pages
 from medfed.web.routes import routes as web_routes
@@ -26,8 +26,6 @@ from medfed.web.visit import Front, Tries
 from medfed.worker.loop import Worker
 
 log: Final = logging.getLogger(__name__)
-
-_UNHEARD_OF: Final = 2 * MINUTE
 
 
 def build_app(instance: Instance, *, worker: Worker | None = None) -> ASGIApp:
@@ -39,7 +37,7 @@ def build_app(instance: Instance, *, worker: Worker | None = None) -> ASGIApp:
         ("discovery", media_routes()),
         ("api", api_routes(instance)),
         ("web", web_routes(front)),
-        ("discovery", _health(worker)),
+        ("discovery", health_routes((lambda: worker.beat) if worker else None)),
     )
     application = _Application([(name, route) for name, routes in edges for route in routes], front, worker)
     return Manners(ServerErrorMiddleware(application, handler=_answer_crash), instance)
@@ -131,23 +129,3 @@ def _answer_peer(error: MedfedError) -> Response:
 async def _answer_crash(request: Request, _error: Exception) -> Response:
     """Something that nobody foresaw: logged by the server with the request id, explained to nobody."""
     return Json({"error": "internal error", "request_id": request.headers.get("x-request-id", "")}, status_code=500)
-
-
-def _health(worker: Worker | None) -> list[Route]:
-    async def livez(_request: Request) -> Response:
-        return Json({"status": "ok"})
-
-    async def readyz(request: Request) -> Response:
-        instance = instance_of(request)
-        try:
-            await instance.store.ping()
-        except StorageDown:
-            return Json({"status": "the database does not answer"}, status_code=503)
-        if worker is not None and instance.here.now() - worker.beat > _UNHEARD_OF:
-            return Json({"status": "the worker does not come round"}, status_code=503)
-        return Json({"status": "ok"})
-
-    return [
-        Route(method="GET", path="/livez", endpoint=livez),
-        Route(method="GET", path="/readyz", endpoint=readyz),
-    ]

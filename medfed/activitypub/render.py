@@ -11,6 +11,7 @@ from medfed.domain.accounts import Account, AccountKey
 from medfed.domain.cases import Case
 from medfed.domain.posts import Addressing, Attachment, Mention, Poll, Post, addressing
 from medfed.kernel.clock import iso
+from medfed.kernel.html import line_from_text
 
 Rendered: TypeAlias = dict[str, object]
 
@@ -68,7 +69,8 @@ def _optional(uris: Uris, account: Account) -> Rendered:
         found["image"] = {"type": "Image", "url": uris.media(account.header)}
     if account.fields:
         found["attachment"] = [
-            {"type": "PropertyValue", "name": field.name, "value": field.value} for field in account.fields
+            {"type": "PropertyValue", "name": field.name, "value": line_from_text(field.value)}
+            for field in account.fields
         ]
     if account.also_known_as:
         found["alsoKnownAs"] = list(account.also_known_as)

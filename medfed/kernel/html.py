@@ -120,6 +120,18 @@ def from_text(text: str, *, mention: Mention, hashtag: Hashtag) -> str:
     return clean(_in_paragraphs("".join(parts)))
 
 
+def line_from_text(text: str) -> str:
+    """One line that a member typed, such as a field of a profile, as HTML with its URLs as links."""
+    found = [each for each in find(text) if each.kind == "url"]
+    parts: list[str] = []
+    at = 0
+    for url in found:
+        parts += [escape(text[at : url.start]), _url_link(url.text)]
+        at = url.end
+    parts.append(escape(text[at:]))
+    return clean("".join(parts))
+
+
 def from_markdown(text: str) -> str:
     """CommonMark, without raw HTML and images, as clean HTML."""
     return clean(str(_markdown().render(_NEVER.sub("", text))))
