@@ -1,9 +1,9 @@
 """medfed attest."""
 
+import contextlib
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,18 +15,18 @@ from medfed.activitypub.strictjson import parse_object
 from medfed.cli.actions import BY, config_of, perform
 from medfed.cli.output import Failed, facts, failures, json_option, say, show, table
 from medfed.domain.accounts import parse_handle
-from medfed.domain.credentials import ASSURANCES, Attestation, Reason
-from medfed.domain.trust import Decision, Recognised, recognise
+from medfed.domain.credentials import ASSURANCES, Attestation
+from medfed.domain.trust import Recognised
 from medfed.instance import Instance
 from medfed.kernel import limits
 from medfed.kernel.clock import DAY, HOUR, Millis, iso
-from medfed.kernel.errors import BadProof, Invalid, Malformed, NotFound, OriginMismatch, RemoteFailure
+from medfed.kernel.errors import Invalid, Malformed, NotFound, OriginMismatch, RemoteFailure
 from medfed.kernel.paging import Page
 from medfed.storage import accounts, credentials
 from medfed.verification import revoke as revoking
 from medfed.verification.attest import Statement
 from medfed.verification.attest import attest as issue
-from medfed.verification.decide import Found, basis, decide, grounds
+from medfed.verification.recognise import Examined
 
 _UNITS: Final[Mapping[str, Millis]] = {"h": HOUR, "d": DAY, "w": 7 * DAY}
 _LISTED: Final = 500
@@ -148,55 +148,24 @@ async def verify_credential(
     instance: Instance, *, credential: dict[str, Any], issuer_document: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """What a credential says, whether its issuer said so, and what that is worth here. Raises Malformed."""
-    read = wire.read_credential(credential)
-    account_id = await _subject(instance, read.claim.subject, ask=issuer_document is None)
     if issuer_document is None:
-        found = (await instance.recogniser.verify_document(credential, account_id or 0))[0]
-    else:
-        found = _offline(instance, read, issuer_document, account_id or 0)
-    async with instance.store.view() as view:
-        if account_id is not None and issuer_document is None:
-            (decision,) = await decide(view, instance.here, [found])
-        else:
-            evidence = (await grounds(view, instance.here, [found])).evidence(found)
-            if issuer_document is not None and found.fault is None:
-                keys = wire.read_issuer(issuer_document, found.claim.issuer, now=instance.here.now())
-                evidence = replace(evidence, issuer_keys=keys, settled=True)
-            # A subject that could not be looked at cannot contradict the key that the issuer names.
-            evidence = replace(evidence, bound=evidence.bound or account_id is None)
-            decision = recognise(await basis(view, instance.here), evidence, instance.here.now())
-    return _verdict(found, decision)
+        await _look_up(instance, wire.read_credential(credential).claim.subject)
+    return _verdict(await instance.recogniser.examine(credential, issuer_document=issuer_document))
 
 
-async def _subject(instance: Instance, uri: str, *, ask: bool) -> int | None:
-    """The account that a credential is about, fetched if need be; None when it cannot be had."""
-    known = await instance.lookup.known(uri)
-    if known is not None:
-        return known.id
-    try:
-        return (await instance.lookup.actor(uri)).id if ask else None
-    except (RemoteFailure, Malformed, OriginMismatch, NotFound):
-        return None
+async def _look_up(instance: Instance, uri: str) -> None:
+    """Get to know the account that a credential is about, if it can be had: then its key is checked too."""
+    with contextlib.suppress(RemoteFailure, Malformed, OriginMismatch, NotFound):
+        await instance.lookup.actor(uri)
 
 
-def _offline(
-    instance: Instance, read: wire.UnverifiedCredential, issuer_document: dict[str, Any], account_id: int
-) -> Found:
-    try:
-        key = wire.verify(read, issuer_document, now=instance.here.now()).key
-    except BadProof as error:
-        fault = Reason(code="proof", args={"detail": str(error)})
-        return Found(account_id=account_id, claim=read.claim, proof_key="", fault=fault)
-    return Found(account_id=account_id, claim=read.claim, proof_key=key)
-
-
-def _verdict(found: Found, decision: Decision) -> dict[str, Any]:
-    claim = found.claim
+def _verdict(examined: Examined) -> dict[str, Any]:
+    claim, decision = examined.claim, examined.decision
     return {
         "recognised": isinstance(decision, Recognised),
         "state": decision.state.value,
         "reason": decision.reason.text,
-        "authentic": found.fault is None,
+        "authentic": examined.fault is None,
         "issuer": claim.issuer,
         "subject": claim.subject,
         "types": list(claim.types),

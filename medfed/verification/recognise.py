@@ -60,6 +60,15 @@ class _Gathered:
     again: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What a credential says, what is wrong with it (None: it is authentic), and what it is worth here."""
+
+    claim: Claim
+    fault: Reason | None
+    decision: Decision
+
+
 class Recogniser:
     """Verifies what peers say of practitioners. Never used inside a transaction."""
 
@@ -141,9 +150,7 @@ class Recogniser:
 
     # ── verifying ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def examine(
-        self, document: wire.Document, *, issuer_document: wire.Document | None = None
-    ) -> tuple[Claim, Decision]:
+    async def examine(self, document: wire.Document, *, issuer_document: wire.Document | None = None) -> "Examined":
         """What a credential says, and what it is worth here. Raises Malformed for what is none.
 
         With `issuer_document` nothing is fetched: its keys count as the issuer's, and status is what is known here.
@@ -168,7 +175,8 @@ class Recogniser:
             known = replace(known, issuer_keys=known.issuer_keys | {found.proof_key})
         if subject is None:
             known = replace(known, bound=True)
-        return read.claim, recognise(decides, known, self._here.now())
+        decision = recognise(decides, known, self._here.now())
+        return Examined(claim=read.claim, fault=found.fault, decision=decision)
 
     async def _gather(self, account: Account, documents: Iterable[wire.Document]) -> _Gathered:
         gathered = _Gathered()

@@ -287,8 +287,7 @@ async def test_a_full_list_is_followed_by_another(monkeypatch: pytest.MonkeyPatc
 
 async def examined(site: Site, issued: Attestation, **more: Any) -> Decision:
     """What a site makes of a credential in a file."""
-    _, decision = await site.instance.recogniser.examine(orjson.loads(issued.document), **more)
-    return decision
+    return (await site.instance.recogniser.examine(orjson.loads(issued.document), **more)).decision
 
 
 async def test_a_credential_in_a_file_is_examined_online_and_offline() -> None:
