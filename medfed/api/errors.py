@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from medfed.accounts.consent import Denied
+from medfed.api.limits import Overrun
 from medfed.edge import Json
 from medfed.kernel.errors import Invalid, MedfedError, TooMany
 
@@ -22,4 +23,6 @@ def answer(error: MedfedError) -> Response:
         headers["www-authenticate"] = 'Bearer realm="medfed"'
     if isinstance(error, TooMany):
         headers["retry-after"] = str(error.retry_after)
+    if isinstance(error, Overrun):
+        headers |= error.room.headers
     return Json(body, status_code=error.status, headers=headers)

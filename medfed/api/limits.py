@@ -66,6 +66,14 @@ class Room:
         }
 
 
+class Overrun(TooMany):
+    """A bucket is full; `room` says when it will be empty again."""
+
+    def __init__(self, room: Room, retry_after: int) -> None:
+        super().__init__("too many calls; wait a little", retry_after=retry_after)
+        self.room = room
+
+
 class Limiter:
     """Counts calls. One for each application; `enabled=False` counts nothing."""
 
@@ -84,9 +92,8 @@ class Limiter:
             cost = rate.per / rate.calls
             level = max(self._empty_at.get(key, 0.0), now) + cost
             if level - now > rate.per + 1e-6:
-                raise TooMany(
-                    "too many calls; wait a little", retry_after=max(1, round((level - now - rate.per) / 1000))
-                )
+                room = Room(rate=rate, left=0, full_at=round(level - cost))
+                raise Overrun(room, max(1, round((level - now - rate.per) / 1000)))
             levels[key] = level
             rooms.append(Room(rate=rate, left=int((rate.per - (level - now)) / cost + 1e-6), full_at=round(level)))
         for key, level in levels.items():

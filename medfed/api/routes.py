@@ -140,6 +140,7 @@ _NOTIFICATIONS: Final = (
 _OTHERS: Final = (
     get("/api/v2/search", search.search, "read:search"),
     post("/api/v1/reports", reports.create, "write:reports"),
+    get("/api/v1/tags/{tag}", timelines.show_tag, who="anyone"),
     get("/api/v1/announcements", timelines.nothing, who="member"),
     get("/api/v1/filters", timelines.nothing, "read:filters"),
     get("/api/v2/filters", timelines.nothing, "read:filters"),

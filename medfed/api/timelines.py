@@ -48,6 +48,14 @@ async def tagged(call: Call) -> Response:
     return await listing(call, candidates, quiet=True, media_only=call.params.flag("only_media"))
 
 
+async def show_tag(call: Call) -> Response:
+    """A hashtag: hashtags are not followed here."""
+    tag = fold_hashtag(call.part("tag"))
+    if not tag:
+        raise NotFound("there is no such hashtag")
+    return Json(entities.tag(call.here, tag))
+
+
 async def listing(call: Call, candidates: Candidates, *, quiet: bool = False, media_only: bool = False) -> Response:
     """A page of statuses that the caller may read."""
     page = page_of(call.params)

@@ -17,7 +17,7 @@ from medfed.web.visit import Visit
 
 _ASKED: Final = (
     "client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method",
-    "response_mode",
+    "response_mode", "prompt",
 )  # fmt: skip
 _AUTHORITY: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")

@@ -71,6 +71,8 @@ async def test_strangers_are_slowed_down_by_address() -> None:
         refused = await client.get("/api/v1/timelines/public")
         assert refused.status == 429
         assert int(refused.headers["retry-after"]) >= 1
+        assert refused.headers["x-ratelimit-remaining"] == "0"
+        assert refused.headers["x-ratelimit-reset"].endswith("Z")
         other = Client(site=world["lyon.test"], address="192.0.2.8")
         assert (await other.get("/api/v1/timelines/public")).status == 200
         world.clock.advance(5 * MINUTE)

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from medfed.api import models
 from medfed.domain.codes import PROFESSIONS, SPECIALTIES
 from medfed.domain.peers import Level
+from medfed.kernel.clock import MINUTE
 from medfed.verification.attest import Statement, attest
 from tests.api.client import Answer, Client, signed_in
 from tests.support.world import Site, a_world
@@ -227,14 +228,18 @@ async def test_recognised_attestations_are_verified_fields_before_all_others(lyo
 async def test_an_attestation_that_does_not_count_is_no_verified_field() -> None:
     async with a_world("lyon.test", "lille.test") as world:
         lyon, lille = world["lyon.test"], world["lille.test"]
-        author = await attested(lyon, "alice")
+        await attested(lyon, "alice")
         reader = await signed_in(lille, "bob")
         await world.follow("bob@lille.test", "alice@lyon.test")
-        await world.settle()
+        await world.pass_time(MINUTE)
         found = (await reader.get("/api/v1/accounts/lookup", acct="alice@lyon.test")).json
-        assert [one["state"] for one in found["medfed"]["attestations"]] in ([], ["untrusted"])
+        assert [one["state"] for one in found["medfed"]["attestations"]] == ["untrusted"]
         assert found["fields"] == []
-        assert author.id != found["id"]
+        admin = await admin_of(lille)
+        await admin.put("/api/medfed/v1/peers/lyon.test", {"level": "trusted"})
+        found = (await reader.get("/api/v1/accounts/lookup", acct="alice@lyon.test")).json
+        assert [one["state"] for one in found["medfed"]["attestations"]] == ["trusted"]
+        assert found["fields"][0]["verified_at"] is not None
 
 
 async def test_nothing_appears_that_a_member_has_not_accepted(lyon: Site, roy: Client, anybody: Client) -> None:
