@@ -30,6 +30,8 @@ COMMANDS: Final = (
     Line("attest", "medfed.cli.attest:attest", "issue, list, revoke and verify attestations"),
     Line("queue", "medfed.cli.queue:queue", "look at deliveries and tasks, retry or drop them"),
     Line("audit", "medfed.cli.audit:audit", "check the audit trail"),
+    Line("backup", "medfed.cli.backup:backup", "copy everything, while it serves"),
+    Line("restore", "medfed.cli.backup:restore", "bring a backup back into an empty data directory"),
     Line("doctor", "medfed.cli.doctor:doctor", "say what is wrong with this installation"),
     Line("demo", "medfed.cli.demo:demo", "run a small federation on loopback"),
     Line("bench", "medfed.cli.bench:bench", "measure this machine"),

@@ -1,0 +1,128 @@
+"""medfed backup, medfed restore: a consistent copy of everything, taken while it serves, and its way back."""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from medfed.cli.actions import config_of, load, perform
+from medfed.cli.output import failures, json_option, say, show
+from medfed.instance import Instance, key_path
+from medfed.kernel.errors import Misconfigured
+from medfed.settings import Settings
+from medfed.storage.connect import sqlite_path
+from medfed.storage.sqlite import SqliteStore
+
+DATABASE: Final = "medfed.db"
+DUMP: Final = "medfed.pgdump"
+MEDIA: Final = "media"
+KEY: Final = "secret.key"
+CONFIGURATION: Final = "medfed.toml"
+
+
+@click.command("backup")
+@click.argument("directory", type=click.Path(path_type=Path))
+@json_option
+@config_of
+def backup(config: str, directory: Path, *, as_json: bool) -> None:
+    """Copy database, images, keys and configuration into DIRECTORY, which must not exist yet."""
+    with failures():
+        target = _fresh(directory)
+        made = perform(config, "backup", directory=str(target))
+        shutil.copyfile(config, target / CONFIGURATION)
+    if as_json:
+        show(made, as_json=True, text=str)
+    else:
+        say(f"backed up to {made['directory']}; it holds private keys: keep it as you keep the server")
+
+
+@click.command("restore")
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@config_of
+def restore(config: str, directory: Path) -> None:
+    """Bring a backup back, into an empty data directory only."""
+    with failures():
+        restore_from(directory, Path(config))
+    say("restored; run `medfed doctor` and `medfed audit verify` before you serve")
+
+
+async def back_up(instance: Instance, *, directory: str) -> dict[str, Any]:
+    """Copy everything of an instance into an existing, empty folder. Raises Misconfigured.
+
+    The database is copied first: an image that it names was on disk before it was named.
+    """
+    target = Path(directory)
+    if isinstance(instance.store, SqliteStore):
+        await instance.store.copy_to(target / DATABASE)
+    else:
+        await _run("pg_dump", "--format=custom", f"--file={target / DUMP}", instance.settings.database_url)
+    await asyncio.to_thread(_copy_files, instance.settings, target)
+    return {"directory": str(target), "engine": instance.store.engine}
+
+
+def restore_from(directory: Path, config: Path) -> None:
+    """Put a backup where its configuration says. Raises Misconfigured when there is something already."""
+    if not config.exists():
+        shutil.copyfile(_part(directory, CONFIGURATION), config)
+    settings = load(str(config))
+    data = settings.instance.data_dir
+    if data.exists() and any(data.iterdir()):
+        raise Misconfigured(f"{data} is not empty; a backup is restored into an empty data directory only")
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _place(_part(directory, KEY), key_path(settings))
+    if (directory / MEDIA).exists():
+        shutil.copytree(directory / MEDIA, settings.media_dir)
+    if (directory / DATABASE).exists():
+        _place(directory / DATABASE, sqlite_path(settings.database_url))
+    else:
+        dump = str(_part(directory, DUMP))
+        asyncio.run(_run("pg_restore", "--exit-on-error", f"--dbname={settings.database_url}", dump))
+
+
+def _fresh(directory: Path) -> Path:
+    target = directory.absolute()
+    if target.exists():
+        raise Misconfigured(f"{target} exists; a backup makes its own folder")
+    target.mkdir(mode=0o700, parents=True)
+    return target
+
+
+def _copy_files(settings: Settings, target: Path) -> None:
+    if settings.media_dir.exists():
+        shutil.copytree(settings.media_dir, target / MEDIA)
+    _place(key_path(settings), target / KEY)
+
+
+def _place(source: Path, target: Path) -> None:
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    target.chmod(0o600)
+
+
+def _part(directory: Path, name: str) -> Path:
+    found = directory / name
+    if not found.exists():
+        raise Misconfigured(f"{directory} is no backup: {name} is not in it")
+    return found
+
+
+async def _run(*command: str) -> None:
+    """Run one of PostgreSQL's own programs. Raises Misconfigured, never repeating the URL with its password."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        )
+    except FileNotFoundError:
+        raise Misconfigured(f"{command[0]} is not installed; it comes with PostgreSQL's client programs") from None
+    _, said = await process.communicate()
+    if process.returncode:
+        raise Misconfigured(f"{command[0]} failed: {_without(command, said.decode('utf-8', 'replace')).strip()[:300]}")
+
+
+def _without(command: Sequence[str], text: str) -> str:
+    for part in command[1:]:
+        text = text.replace(part.partition("=")[2] or part, "…")
+    return text
