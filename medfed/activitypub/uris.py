@@ -1,8 +1,12 @@
 """Every URI this server mints, and how to read one back."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
+
+_PLAIN: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]*:[0-9a-f:.]*")
+"""A name of A-labels, an IPv4 or an IPv6 address; `urlsplit` has put it into lower case."""
 
 NAMESPACE: Final = "https://w3id.org/medfed/ns#"
 
@@ -87,12 +91,8 @@ class Uris:
         return f"{self.base}/media/{key}"
 
     def is_ours(self, uri: str) -> bool:
-        """Whether a URI is on this instance's public origin, however it is written (D11)."""
-        parts = urlsplit(uri)
-        ours = urlsplit(self.base)
-        return (parts.hostname or "").rstrip(".") == ours.hostname and _port(parts.scheme, parts.port) == _port(
-            ours.scheme, ours.port
-        )
+        """Whether a URI is on this instance's host, however it is written (D11)."""
+        return same_origin(uri, self.base)
 
     def username_of(self, actor_uri: str) -> str | None:
         """The name in a local actor's id; None when it is not one."""
@@ -118,18 +118,22 @@ def _port(scheme: str, port: int | None) -> int:
 
 
 def authority_of(uri: str) -> str:
-    """host[:port] of a URI, lower case, default ports dropped; '' when it has none.
+    """host[:port] of a URI, lower case, default ports dropped; '' when it has none, or not in plain words.
 
-    The one function that every origin comparison goes through (FEP-fe34).
+    The one function that every origin comparison goes through (FEP-fe34). Two readers must not see two hosts in
+    one URI, nor two spellings be two hosts: credentials, backslashes, and names that are not A-labels are no
+    authority at all (D12).
     """
     try:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError:
         return ""
-    host = (parts.hostname or "").lower().rstrip(".")
-    if not host or parts.scheme not in ("https", "http"):
+    host = (parts.hostname or "").removesuffix(".")
+    if parts.scheme not in ("https", "http") or "@" in parts.netloc or _PLAIN.fullmatch(host) is None:
         return ""
+    if ":" in host:
+        host = f"[{host}]"
     if port is None or port == _port(parts.scheme, None):
         return host
     return f"{host}:{port}"

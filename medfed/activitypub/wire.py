@@ -37,9 +37,14 @@ def reference(value: object) -> str:
         value = value[0]
     if isinstance(value, dict):
         value = value.get("id")
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_URI:
-        return ""
-    return value if authority_of(value) and value.isprintable() and " " not in value else ""
+    return value if isinstance(value, str) and _is_uri(value) else ""
+
+
+def _is_uri(text: str) -> bool:
+    """An http(s) URI of a length, in bytes, that every database can keep an index of."""
+    if not 0 < len(text) <= _LONGEST_URI or not text.isprintable() or " " in text or not authority_of(text):
+        return False
+    return text.isascii() or len(text.encode()) <= _LONGEST_URI
 
 
 def listed(value: object, most: int) -> list[Any]:
@@ -135,7 +140,7 @@ def link_of(value: object) -> str:
     """The first usable http(s) URL of a url property: a string, a Link, or a list of them."""
     for item in listed(value, limits.JSON_ARRAY):
         href = item.get("href") if isinstance(item, dict) else item
-        if isinstance(href, str) and len(href) <= _LONGEST_URI and authority_of(href) and href.isprintable():
+        if isinstance(href, str) and _is_uri(href):
             return href
     return ""
 
@@ -257,7 +262,7 @@ def read_actor(document: Document, now: Millis) -> PeerActor:
         username=username,
         name=text_of(document, "name", limits.NAME),
         summary=text_of(document, "summary", limits.SUMMARY),
-        url=link_of(document.get("url")) or id_,
+        url=_page(id_, document),
         inbox=inbox,
         shared_inbox=_own(id_, shared),
         outbox=_own(id_, document.get("outbox")),
@@ -388,7 +393,13 @@ POST_KINDS: Final = frozenset(
 
 
 def read_post(document: Document, now: Millis) -> PeerPost:
-    """Read an object as a post. Raises Malformed, or OriginMismatch when its author lives on another host (D01)."""
+    """Read an object as a post. Raises Malformed, or OriginMismatch when its author lives on another host (D01).
+
+    An activity, a collection or an actor is no post, whoever calls it one (A16).
+    """
+    kind = _post_kind(document)
+    if not kind:
+        raise Malformed("the object is not a post")
     id_ = document.get("id")
     if not isinstance(id_, str) or not reference(id_):
         raise Malformed("the object has no id")
@@ -398,10 +409,9 @@ def read_post(document: Document, now: Millis) -> PeerPost:
     if not same_origin(id_, author):
         raise OriginMismatch("the object's id is not on its author's host")
     tags = listed(document.get("tag"), limits.TAGS)
-    kind = type_of(document)
     return PeerPost(
         id=id_,
-        kind=kind if kind in POST_KINDS else "Note",
+        kind=kind,
         author=author,
         content=_content(document, kind),
         source=_source(document),
@@ -418,10 +428,17 @@ def read_post(document: Document, now: Millis) -> PeerPost:
         hashtags=_names(tags, "Hashtag"),
         mentions=_mentions(tags),
         attachments=_attachments(document),
-        poll=_poll(document, now),
+        poll=_poll(document, now) if kind == "Question" else None,
         requires=_requirement(document),
         case=_case(document),
     )
+
+
+def _post_kind(document: Document) -> str:
+    """The first of the types that is one of a post; '' when none is."""
+    kinds = document.get("type")
+    named = kinds if isinstance(kinds, list) else [kinds]
+    return next((kind for kind in named if isinstance(kind, str) and kind in POST_KINDS), "")
 
 
 def _content(document: Document, kind: str) -> str:
@@ -497,8 +514,6 @@ def _focus(value: object) -> tuple[float, float]:
 
 
 def _poll(document: Document, now: Millis) -> PeerPoll | None:
-    if type_of(document) != "Question":
-        return None
     multiple = "anyOf" in document
     options = []
     for item in listed(document.get("anyOf" if multiple else "oneOf"), limits.JSON_ARRAY)[: limits.POLL_OPTIONS_KEPT]:
