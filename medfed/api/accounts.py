@@ -24,12 +24,10 @@ from medfed.kernel.errors import Malformed, NotFound, RemoteFailure, Unauthentic
 from medfed.kernel.paging import Page
 from medfed.kernel.text import fold_hashtag
 from medfed.posts import read
-from medfed.relations import follow as relating
 from medfed.storage import accounts, oauth, relations, timelines
-from medfed.storage.database import Transaction, View
+from medfed.storage.database import View
 
 MANY: Final = 40
-RELATIONSHIPS: Final = 200
 QUERY: Final = 300
 
 Found = list[tuple[int, int]]
@@ -149,7 +147,7 @@ def _without_admin(scopes: str) -> str:
 async def show(call: Call) -> Response:
     """One account."""
     async with call.store.view() as view:
-        return Json(await present.account(view, call.here, await _found(view, call)))
+        return Json(await present.account(view, call.here, await get_account(view, call)))
 
 
 async def several(call: Call) -> Response:
@@ -169,8 +167,9 @@ async def lookup(call: Call) -> Response:
         return Json(await present.account(view, call.here, account))
 
 
-async def _found(view: View, call: Call, name: str = "id") -> Account:
-    account = await accounts.find(view, call.id(name))
+async def get_account(view: View, call: Call) -> Account:
+    """The account of the path. Raises NotFound."""
+    account = await accounts.find(view, call.id())
     if account is None or account.gone_at is not None:
         raise NotFound("there is no such account")
     return account
@@ -182,7 +181,7 @@ async def statuses(call: Call) -> Response:
     replies, boosts = not params.flag("exclude_replies"), not params.flag("exclude_reblogs")
     media, tag = params.flag("only_media"), fold_hashtag(params.text("tagged", most=QUERY))
     async with call.store.view() as view:
-        author = await _found(view, call)
+        author = await get_account(view, call)
         if params.flag("pinned"):
             return await _pinned(view, call, author)
     if author.suspended_at is not None:
@@ -214,12 +213,13 @@ async def following(call: Call) -> Response:
 async def _related(call: Call, related: Callable[[View, int, Page], Awaitable[Found]]) -> Response:
     page = page_of(call.params, default=40, most=80)
     async with call.store.view() as view:
-        account = await _found(view, call)
+        account = await get_account(view, call)
         found = await related(view, account.id, page) if call.viewer is not None else []
-        return await _accounts(view, call, found)
+        return await account_page(view, call, found)
 
 
-async def _accounts(view: View, call: Call, found: Found) -> Response:
+async def account_page(view: View, call: Call, found: Found) -> Response:
+    """Accounts by (cursor, account id), with links to the pages around."""
     shown = await present.accounts_by_id(view, call.here, (account_id for _, account_id in found))
     return Json(shown, headers=call.links([cursor for cursor, _ in found]))
 
@@ -279,150 +279,3 @@ async def directory(call: Call) -> Response:
     async with call.store.view() as view:
         found = await accounts.directory(view, local_only=call.params.flag("local"), limit=limit, offset=offset)
         return Json(await present.accounts(view, call.here, found))
-
-
-# ── between accounts ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def relationships(call: Call) -> Response:
-    """What there is between the member and accounts."""
-    ids = call.params.ids("id")[:RELATIONSHIPS]
-    async with call.store.view() as view:
-        known = await accounts.find_many(view, ids)
-        wanted = [id_ for id_ in ids if id_ in known]
-        found = await relations.relationships(view, call.account.id, wanted, call.here.now())
-    return Json([entities.relationship(one) for one in found])
-
-
-async def familiar_followers(call: Call) -> Response:
-    """Who among those whom the member follows follows an account, too."""
-    ids = call.params.ids("id")[:MANY]
-    async with call.store.view() as view:
-        familiar = await relations.familiar_followers(view, call.account.id, ids)
-        known = {
-            str(one["id"]): one
-            for one in await present.accounts_by_id(
-                view, call.here, {id_ for some in familiar.values() for id_ in some}
-            )
-        }
-    return Json(
-        [
-            {"id": str(id_), "accounts": [known[str(one)] for one in familiar.get(id_, ()) if str(one) in known]}
-            for id_ in ids
-        ]
-    )
-
-
-_Deed = Callable[[Transaction, Call, Account], Awaitable[object]]
-
-
-async def _done(call: Call, name: str, deed: _Deed) -> Response:
-    """Do something about an account, and say what there is to it afterwards."""
-    async with call.store.transaction(name) as tx:
-        target = await _found(tx, call)
-        await deed(tx, call, target)
-        found = await relations.relationships(tx, call.account.id, [target.id], call.here.now())
-    return Json(entities.relationship(found[0]))
-
-
-async def follow(call: Call) -> Response:
-    """Follow an account, or ask to."""
-    boosts, alert = call.params.flag("reblogs", default=True), call.params.flag("notify")
-    return await _done(
-        call,
-        "follow",
-        lambda tx, call, target: relating.follow(tx, call.here, call.account, target, boosts=boosts, alert=alert),
-    )
-
-
-async def unfollow(call: Call) -> Response:
-    """Follow no more, or withdraw the request."""
-    return await _done(call, "unfollow", lambda tx, call, it: relating.unfollow(tx, call.here, call.account, it))
-
-
-async def remove_follower(call: Call) -> Response:
-    """Make an account follow no more."""
-    return await _done(call, "remove follower", lambda tx, call, it: relating.reject(tx, call.here, call.account, it))
-
-
-async def block(call: Call) -> Response:
-    """Neither sees the other any more."""
-    return await _done(call, "block", lambda tx, call, it: relating.block(tx, call.here, call.account, it))
-
-
-async def unblock(call: Call) -> Response:
-    """End a block."""
-    return await _done(call, "unblock", lambda tx, call, it: relating.unblock(tx, call.here, call.account, it))
-
-
-async def mute(call: Call) -> Response:
-    """See no more of an account, which does not learn of it."""
-    notifications = call.params.flag("notifications", default=True)
-    seconds = call.params.number("duration", 0, most=10 * 366 * 24 * 60 * 60)
-
-    async def deed(tx: Transaction, call: Call, target: Account) -> None:
-        await relating.mute(
-            tx, call.here, call.account, target, notifications=notifications, duration=seconds * 1000 or None
-        )
-
-    return await _done(call, "mute", deed)
-
-
-async def unmute(call: Call) -> Response:
-    """End a mute."""
-    return await _done(call, "unmute", lambda tx, call, it: relations.unmute(tx, call.account.id, it.id))
-
-
-async def unchanged(call: Call) -> Response:
-    """What there is to an account, after something that is not kept here: a note, an endorsement."""
-
-    async def deed(_tx: Transaction, _call: Call, _target: Account) -> None:
-        return None
-
-    return await _done(call, "unchanged", deed)
-
-
-async def blocks(call: Call) -> Response:
-    """Whom the member blocks."""
-    async with call.store.view() as view:
-        return await _accounts(
-            view, call, await relations.blocked(view, call.account.id, page_of(call.params, default=40, most=80))
-        )
-
-
-async def mutes(call: Call) -> Response:
-    """Whom the member mutes."""
-    page = page_of(call.params, default=40, most=80)
-    async with call.store.view() as view:
-        found = await relations.muted(view, call.account.id, page, now=call.here.now())
-        return await _accounts(view, call, found)
-
-
-async def follow_requests(call: Call) -> Response:
-    """Who asks to follow the member."""
-    async with call.store.view() as view:
-        return await _accounts(
-            view, call, await relations.requests(view, call.account.id, page_of(call.params, default=40, most=80))
-        )
-
-
-async def authorize(call: Call) -> Response:
-    """Let somebody follow who asked."""
-
-    async def let(tx: Transaction, call: Call, follower: Account) -> None:
-        if not await relating.authorize(tx, call.here, call.account, follower):
-            raise NotFound("nobody of this id asks to follow you")
-
-    return await _done(call, "authorize follow", let)
-
-
-async def refuse(call: Call) -> Response:
-    """Do not let somebody follow who asked."""
-
-    async def reject(tx: Transaction, call: Call, follower: Account) -> None:
-        asked = await relations.find(tx, follower.id, call.account.id)
-        if asked is None or asked.state != "pending":
-            raise NotFound("nobody of this id asks to follow you")
-        await relating.reject(tx, call.here, call.account, follower)
-
-    return await _done(call, "reject follow", reject)
