@@ -35,7 +35,7 @@ _SAME = sql(
     """
     SELECT 1 FROM notification
     WHERE account_id = :account_id AND kind = :kind AND from_id = :from_id
-      AND ((post_id IS NULL AND :post_id = 0) OR post_id = :post_id)
+      AND ((post_id IS NULL AND CAST(:post_id AS BIGINT) = 0) OR post_id = :post_id)
     LIMIT 1
     """
 )
@@ -52,9 +52,10 @@ _WITHDRAW = sql(
     """
     DELETE FROM notification
     WHERE account_id = :account_id AND kind = :kind AND from_id = :from_id
-      AND ((post_id IS NULL AND :post_id = 0) OR post_id = :post_id)
+      AND ((post_id IS NULL AND CAST(:post_id AS BIGINT) = 0) OR post_id = :post_id)
     """
 )
+_FORGET_FROM = sql("DELETE FROM notification WHERE from_id = :from_id")
 _COUNT_AFTER = sql("SELECT COUNT(*) FROM notification WHERE account_id = :account_id AND id > :after")
 _MARKERS = sql(
     """
