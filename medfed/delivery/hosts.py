@@ -13,7 +13,11 @@ THEN_EVERY: Final = 12 * HOUR
 JITTER: Final = 0.2
 REMEMBER_SCHEME: Final = 7 * 24 * HOUR
 
-Verdict: TypeAlias = Literal["done", "later", "gone", "refused"]
+ASIDE_FOR: Final = 12 * HOUR
+ASIDE_AFTER: Final = 5
+"""How often an inbox may crash on an activity before the next ones no longer wait for it."""
+
+Verdict: TypeAlias = Literal["done", "later", "aside", "gone", "pointless", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +30,19 @@ class Outcome:
     scheme: Scheme | None = None
 
 
-def outcome_of(error: MedfedError) -> Outcome:
-    """What a failed attempt means (J04)."""
+def outcome_of(error: MedfedError, attempts: int = 0) -> Outcome:
+    """What a failed attempt means (J04). Set aside, it is tried again by itself, and holds up nobody meanwhile."""
     text = f"{type(error).__name__}: {error}"
     match error:
+        case Unreachable() if error.remote_status == 500 and attempts >= ASIDE_AFTER:
+            return Outcome(verdict="aside", error=text)
         case Unreachable():
             return Outcome(verdict="later", error=text, retry_after=error.retry_after)
-        case RemoteGone():
+        case RemoteGone() if error.remote_status == 410:
             return Outcome(verdict="gone", error=text)
+        case RemoteGone():
+            # 404 is what a proxy says whose server is being repaired, too.
+            return Outcome(verdict="aside", error=text)
         case RemoteRefused() | Blocked():
             return Outcome(verdict="refused", error=text)
         case _:

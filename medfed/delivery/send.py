@@ -10,13 +10,13 @@ from typing import Final
 from medfed.accounts.promise import WAKE
 from medfed.accounts.sign import signer
 from medfed.activitypub.claims import Scheme
-from medfed.delivery.hosts import REMEMBER_SCHEME, Outcome, chance, outcome_of, retry_at
+from medfed.delivery.hosts import ASIDE_FOR, REMEMBER_SCHEME, Outcome, chance, outcome_of, retry_at
 from medfed.domain.peers import Peer
 from medfed.instance import Instance
 from medfed.kernel.errors import MedfedError
 from medfed.net.fetch import require_success
 from medfed.net.message import Response
-from medfed.storage import outbox, peers
+from medfed.storage import accounts, outbox, peers
 from medfed.storage.database import Transaction
 from medfed.storage.outbox import Delivery, Due
 
@@ -27,6 +27,8 @@ LANES: Final = 64
 REFILL: Final = LANES // 4
 LOOK_EVERY: Final = 0.02
 BATCH: Final = 50
+SETTLE_AFTER: Final = 10
+"""How many deliveries of a lane may be made twice after a crash; the receiver knows them by their ids."""
 _TYPE: Final = {"content-type": "application/activity+json"}
 _TRY_THE_OTHER: Final = frozenset({400, 401, 403, 500, 501, 502})
 """Answers of a peer that may merely not understand the signature scheme."""
@@ -97,6 +99,17 @@ class Deliverer:
         await asyncio.gather(*list(self._busy.values()), return_exceptions=True)
 
     async def _lane(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
+        """The outermost frame of a lane: whatever goes wrong in it is logged, and the lane rests before it goes on."""
+        try:
+            await self._work_off(lane, first, peer)
+        except Exception as error:
+            log.exception("lane %s failed", lane.host)
+            now = self._instance.here.now()
+            next_at = retry_at(now, (peer.failures if peer else 0) + 1, retry_after=None, chance=chance())
+            async with self._instance.store.transaction("rest lane") as tx:
+                await peers.failed(tx, lane.host, at=now, next_at=next_at, error=f"{type(error).__name__}: {error}")
+
+    async def _work_off(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
         """Deliver to one host, in order, until nothing is owed or an attempt fails."""
         scheme = self._remembered(peer)
         goes_on = await self._deliver_in_order(lane.host, [first], peer, scheme)
@@ -154,7 +167,14 @@ class Deliverer:
         next_at = retry_at(now, failures, retry_after=outcome.retry_after, chance=chance())
 
         async def settle(tx: Transaction) -> bool:
-            if outcome.verdict == "gone" or now >= delivery.keep_until:
+            if outcome.verdict == "gone":
+                await outbox.drop_inbox(tx, delivery.inbox)
+                await accounts.mark_gone_at(tx, delivery.inbox, now)
+                return True
+            if outcome.verdict == "aside" and now < delivery.keep_until:
+                await outbox.park(tx, delivery.id, outcome.error, again_at=now + ASIDE_FOR)
+                return True
+            if outcome.verdict == "pointless" or now >= delivery.keep_until:
                 await outbox.done(tx, delivery.id)
                 return True
             if outcome.verdict == "refused":
@@ -171,18 +191,22 @@ class Deliverer:
 
     async def _attempt(self, delivery: Delivery, remembered: Scheme | None) -> Outcome:
         if self._instance.levels.is_blocked(delivery.host):
-            return Outcome(verdict="gone", error="the peer is blocked")
+            return Outcome(verdict="pointless", error="the peer is blocked")
         if not self._still_allowed(delivery):
-            return Outcome(verdict="gone", error="the peer may no longer have this")
+            return Outcome(verdict="pointless", error="the peer may no longer have this")
         try:
             scheme = await self._send(delivery, remembered)
         except MedfedError as error:
-            return outcome_of(error)
+            return outcome_of(error, delivery.attempts)
         return Outcome(verdict="done", scheme=scheme)
 
     def _still_allowed(self, delivery: Delivery) -> bool:
-        """What is for verified practitioners leaves only while the peer is trusted (J11, M15)."""
-        if delivery.visibility != "verified" or delivery.kind == "Delete":
+        """What is for verified practitioners leaves only while the peer is trusted (J11, M15); what is deleted, never."""
+        if delivery.kind == "Delete" or delivery.post_id is None:
+            return True
+        if delivery.visibility is None:
+            return False  # deleted since: what says so is behind this in the lane (J10)
+        if delivery.visibility != "verified":
             return True
         return self._instance.levels.is_trusted(delivery.host)
 

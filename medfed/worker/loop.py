@@ -33,7 +33,8 @@ BATCH: Final = 200
 AT_ONCE: Final = 64
 PATIENCE: Final = 1.0
 """Seconds that others wait for those whose activities make us ask slow servers."""
-LEASE: Final = 2 * MINUTE
+LEASE: Final = 30 * SECOND
+"""How long what a killed process was applying waits for another. Whoever is slower finds it ticked already."""
 TRIES: Final = 5
 LONGEST_SLEEP: Final = 30 * SECOND
 

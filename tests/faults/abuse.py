@@ -1,0 +1,157 @@
+"""A server under load that is killed at seeded random moments, started again, and in the end looked into."""
+
+import asyncio
+import os
+import random
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from bench import stage
+from bench.cast import Cast, Role
+from bench.stage import MEMBER, Process, Stage
+from bench.wire import Client
+from medfed.kernel.clock import SystemClock
+from medfed.storage.connect import connect
+from medfed.storage.statements import sql
+from tests.faults.history import History
+
+KILLS = int(os.environ.get("MEDFED_FAULT_KILLS", "2"))
+SEED = int(os.environ.get("MEDFED_FAULT_SEED", "7"))
+SENDERS = 8
+
+
+@dataclass(slots=True)
+class Scene:
+    """One instance, the peers around it, and what has happened so far."""
+
+    place: Stage
+    cast: Cast
+    server: Process
+    history: History = field(default_factory=History)
+    chance: random.Random = field(default_factory=lambda: random.Random(SEED))
+
+    async def kill_and_restart(self, *, after: tuple[float, float]) -> None:
+        """Kill it at a random moment, and wait until it is back by itself."""
+        await asyncio.sleep(self.chance.uniform(*after))
+        self.server.kill()
+        self.history.kills += 1
+        self.server.start()
+        self.history.back_after.append(await stage.answers(self.server, self.place.authority, within=60))
+
+    async def ask_peer(self, path: str, body: bytes = b"") -> bytes:
+        """Ask the scripted peer what it saw, or tell it how to behave."""
+        return await stage.ask(self.cast.control, "POST" if body else "GET", path, body)
+
+    async def come_to_rest(self, table: str, *, within: float = 90) -> None:
+        """Wait until nothing of `inbox_log` or `delivery` waits any more."""
+        until = time.monotonic() + within
+        async with _looking(self.place.database) as waiting:
+            while left := await waiting(table):
+                assert time.monotonic() < until, f"{left} still wait in {table}; {self._log()}"
+                await asyncio.sleep(0.1)
+
+    def _log(self) -> str:
+        log = self.server.log
+        return log.read_text()[-2000:] if log is not None and log.exists() else ""
+
+
+_WAITING = {
+    "inbox_log": sql("SELECT COUNT(*) FROM inbox_log WHERE state = 'waiting'"),
+    "delivery": sql("SELECT COUNT(*) FROM delivery WHERE state = 'waiting'"),
+}
+
+
+@asynccontextmanager
+async def _looking(url: str) -> AsyncIterator[Callable[[str], Awaitable[int]]]:
+    """Look beside a running server; on SQLite, which lets in one program of ours, without the house's Store."""
+    if url.startswith("sqlite"):
+        raw = sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True)
+
+        async def look(table: str) -> int:
+            count: int = raw.execute(_WAITING[table].sqlite).fetchone()[0]
+            return count
+
+        try:
+            yield look
+        finally:
+            raw.close()
+        return
+    store = await connect(url)
+
+    async def ask(table: str) -> int:
+        async with store.view() as view:
+            return int(await view.value(_WAITING[table]) or 0)
+
+    try:
+        yield ask
+    finally:
+        await store.aclose()
+
+
+@asynccontextmanager
+async def a_scene(folder: Path, database: str, cast: Cast, **known: bool) -> AsyncIterator[Scene]:
+    """Set everything up; the server is not started yet."""
+    cast.save(folder / "cast.json")
+    place = await stage.build(folder, database=database)
+    await stage.introduce(place, cast.roles, **known)
+    peer = stage.peer(folder / "cast.json")
+    scene = Scene(place, cast, stage.server(place))
+    try:
+        yield scene
+    finally:
+        if hasattr(scene.server, "child") and scene.server.child.poll() is None:
+            scene.server.stop()
+        peer.stop()
+
+
+@dataclass(slots=True)
+class Senders:
+    """Peers that send one signed Create after the other, and each again until it is answered."""
+
+    scene: Scene
+    stopped: bool = False
+
+    async def run(self) -> None:
+        """Send until stopped."""
+        numbers = count()
+        shares: list[list[Role]] = [self.scene.cast.roles[place::SENDERS] for place in range(SENDERS)]
+        async with asyncio.TaskGroup() as group:
+            for share in shares:
+                group.create_task(self._send(numbers, share))
+
+    async def _send(self, numbers: Iterator[int], roles: list[Role]) -> None:
+        client: Client | None = None
+        for number in numbers:
+            if self.stopped:
+                break
+            role = roles[number % len(roles)]
+            request, uri = self._request(role, number)
+            while True:
+                try:
+                    client = client or await Client.to("127.0.0.1", self.scene.place.port)
+                    status, _ = await client.ask(request)
+                except OSError:
+                    client = None
+                    await asyncio.sleep(0.05)
+                    continue
+                if status == 202:
+                    self.scene.history.acknowledged.add(uri)
+                    break
+                await asyncio.sleep(0.05)
+        if client is not None:
+            client.close()
+
+    def _request(self, role: Role, number: int) -> tuple[bytes, str]:
+        now, base = SystemClock().now(), self.scene.place.url
+        to = [f"{base}/users/{MEMBER}"] if number % 5 == 0 else []
+        activity = role.create(number, now, to=to)
+        uri = str(activity["id"])
+        self.scene.history.sent.add(uri)
+        if to:
+            self.scene.history.mentioning.add(uri)
+        return role.post(f"{base}/inbox", activity, now), uri
