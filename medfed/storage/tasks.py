@@ -19,7 +19,7 @@ _ADD = sql(
     ON CONFLICT (once) DO UPDATE SET
         run_at = CASE WHEN task.run_at < excluded.run_at AND task.state = 'waiting' THEN task.run_at
                  ELSE excluded.run_at END,
-        payload = excluded.payload, state = 'waiting'
+        payload = excluded.payload, state = 'waiting', leased_until = 0
     """
 )
 _DUE = sql(
@@ -67,7 +67,10 @@ class Task:
 async def enqueue(
     tx: Transaction, *, id_: int, kind: str, payload: Mapping[str, Any], run_at: Millis, once: str = ""
 ) -> None:
-    """Promise a task. Two with the same `once` are one, due at the earlier time."""
+    """Promise a task. Two with the same `once` are one, due at the earlier time.
+
+    One that is being run just now loses its lease, so that it is run again: what it is to do has changed.
+    """
     await tx.run(
         _ADD,
         id=id_,
