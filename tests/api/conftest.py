@@ -19,6 +19,13 @@ async def lyon() -> AsyncIterator[Site]:
 
 
 @pytest_asyncio.fixture
+async def either(database_url: str) -> AsyncIterator[Site]:
+    """An instance on SQLite, and one on PostgreSQL."""
+    async with a_world("lyon.test", databases=[database_url]) as world:
+        yield world["lyon.test"]
+
+
+@pytest_asyncio.fixture
 async def dupont(lyon: Site) -> Client:
     """A member with a token for everything that members do."""
     return await signed_in(lyon, "dr-dupont")

@@ -34,11 +34,11 @@ VALUES: tuple[Any, ...] = (
 PARTS = ("1", "0", "x", "日本", "%2e%2e", "%0d%0aSet-Cookie:a=b", "99999999999999999999", "-1", "lille.test", "a%00b")
 
 
-@pytest.mark.parametrize("seed", range(6))
-async def test_whatever_is_sent_is_answered(lyon: Site, png: bytes, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_is_sent_is_answered(either: Site, png: bytes, seed: int) -> None:
     random = Random(seed)
-    member = await signed_in(lyon, "dr-dupont", "read write follow push profile")
-    admin = await signed_in(lyon, "chief", "read write admin:read admin:write", role="admin")
+    member = await signed_in(either, "dr-dupont", "read write follow push profile")
+    admin = await signed_in(either, "chief", "read write admin:read admin:write", role="admin")
     known = (await member.post("/api/v1/statuses", {"status": "there is something"})).json["id"]
     for line in ROUTES:
         client = admin if line.who == "admin" else member
@@ -68,6 +68,49 @@ async def _send(client: Client, random: Random, method: str, path: str, values: 
 
 def _is_huge(value: object) -> bool:
     return isinstance(value, int) and value >= 2**63
+
+
+async def test_everything_works_on_both_engines(either: Site) -> None:
+    dupont, roy = await signed_in(either, "dr-dupont"), await signed_in(either, "dr-roy")
+    assert (await roy.post(f"/api/v1/accounts/{dupont.id}/follow")).json["following"] is True
+    poll = {"options": ["a", "b"], "expires_in": 3600}
+    body = {"status": "@dr-roy which? #ecg", "poll": poll, "visibility": "private"}
+    id_ = (await dupont.post("/api/v1/statuses", body, idempotency_key="k")).json["id"]
+    assert (await dupont.post("/api/v1/statuses", body, idempotency_key="k")).json["id"] == id_
+    assert (await roy.post(f"/api/v1/polls/{id_}/votes", {"choices": [0]})).json["voted"] is True
+    for deed in ("favourite", "bookmark"):
+        assert (await roy.post(f"/api/v1/statuses/{id_}/{deed}")).status == 200
+    direct = (await roy.post("/api/v1/statuses", {"status": "@dr-dupont psst", "visibility": "direct"})).json["id"]
+    open_ = (await roy.post("/api/v1/statuses", {"status": "for all #ecg"})).json["id"]
+    assert (await dupont.post(f"/api/v1/statuses/{open_}/reblog")).json["reblog"]["id"] == open_
+    case = {
+        "title": "A",
+        "presentation": "B",
+        "question": "C",
+        "specialties": ["cardiology"],
+        "audience": "public",
+    }
+    case_id = (await dupont.post("/api/medfed/v1/cases", case)).json["id"]
+    assert [one["id"] for one in (await roy.get("/api/medfed/v1/cases", specialty="cardiology")).json] == [case_id]
+    for path in (
+        "/api/v1/timelines/home",
+        "/api/v1/timelines/public",
+        "/api/v1/timelines/tag/ecg",
+        "/api/v1/notifications",
+        "/api/v2/notifications",
+        f"/api/v1/accounts/{roy.id}/statuses?exclude_replies=true&exclude_reblogs=true&tagged=ecg",
+        "/api/v1/accounts/search?q=dr-",
+        "/api/v1/directory",
+    ):
+        assert (await dupont.get(path)).json, path
+    for path in ("/api/v1/bookmarks", "/api/v1/favourites"):
+        assert [one["id"] for one in (await roy.get(path)).json] == [id_], path
+    (conversation,) = (await dupont.get("/api/v1/conversations")).json
+    assert conversation["last_status"]["id"] == direct
+    assert (await dupont.post(f"/api/v1/conversations/{conversation['id']}/read")).json["unread"] is False
+    assert len((await dupont.get("/api/v2/search", q="ecg")).json["hashtags"]) == 1
+    assert (await roy.get("/api/v1/accounts/familiar_followers", id=[dupont.id])).json[0]["accounts"] == []
+    assert (await dupont.delete(f"/api/v1/statuses/{id_}")).status == 200
 
 
 @pytest.mark.parametrize(
