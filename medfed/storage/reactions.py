@@ -19,10 +19,17 @@ _UNLIKE = sql("DELETE FROM reaction WHERE post_id = :post_id AND account_id = :a
 _COUNT_LIKES = sql(
     "UPDATE post SET likes_count = (SELECT COUNT(*) FROM reaction r WHERE r.post_id = post.id) WHERE id = :id"
 )
-_LIKED = sql("SELECT post_id FROM reaction WHERE account_id = :account_id AND post_id IN :ids[]")
-_BOOSTED = sql("SELECT boost_of_id FROM post WHERE account_id = :account_id AND boost_of_id IN :ids[]")
-_KEPT = sql("SELECT post_id FROM bookmark WHERE account_id = :account_id AND post_id IN :ids[]")
-_PINNED = sql("SELECT post_id FROM pin WHERE account_id = :account_id AND post_id IN :ids[]")
+_OF_VIEWER = sql(
+    """
+    SELECT 'liked' AS deed, post_id AS id FROM reaction WHERE account_id = :account_id AND post_id IN :ids[]
+    UNION ALL
+    SELECT 'boosted', boost_of_id FROM post WHERE account_id = :account_id AND boost_of_id IN :ids[]
+    UNION ALL
+    SELECT 'kept', post_id FROM bookmark WHERE account_id = :account_id AND post_id IN :ids[]
+    UNION ALL
+    SELECT 'pinned', post_id FROM pin WHERE account_id = :account_id AND post_id IN :ids[]
+    """
+)
 _LIKERS = Paged("SELECT r.id, r.account_id FROM reaction r WHERE r.post_id = :post_id", "r.id")
 _BOOSTERS = Paged("SELECT b.id, b.account_id FROM post b WHERE b.boost_of_id = :post_id", "b.id")
 _KEEP = sql(
@@ -68,13 +75,10 @@ async def of_viewer(view: View, account_id: int, ids: Iterable[int]) -> Reacted:
     wanted = list(set(ids))
     if not wanted:
         return Reacted()
-    params = {"account_id": account_id, "ids": wanted}
-    return Reacted(
-        liked=frozenset(row["post_id"] for row in await view.all(_LIKED, **params)),
-        boosted=frozenset(row["boost_of_id"] for row in await view.all(_BOOSTED, **params)),
-        kept=frozenset(row["post_id"] for row in await view.all(_KEPT, **params)),
-        pinned=frozenset(row["post_id"] for row in await view.all(_PINNED, **params)),
-    )
+    done: dict[str, set[int]] = {}
+    for row in await view.all(_OF_VIEWER, account_id=account_id, ids=wanted):
+        done.setdefault(row["deed"], set()).add(row["id"])
+    return Reacted(**{deed: frozenset(ids) for deed, ids in done.items()})
 
 
 async def likers(view: View, post_id: int, page: Page) -> list[tuple[int, int]]:
