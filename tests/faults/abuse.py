@@ -1,6 +1,7 @@
 """A server under load that is killed at seeded random moments, started again, and in the end looked into."""
 
 import asyncio
+import json
 import os
 import random
 import sqlite3
@@ -35,13 +36,26 @@ class Scene:
     history: History = field(default_factory=History)
     chance: random.Random = field(default_factory=lambda: random.Random(SEED))
 
-    async def kill_and_restart(self, *, after: tuple[float, float]) -> None:
-        """Kill it at a random moment, and wait until it is back by itself."""
-        await asyncio.sleep(self.chance.uniform(*after))
+    async def kill_and_restart(self, progress: Callable[[], Awaitable[int]], *, every: tuple[int, int]) -> None:
+        """Kill it at a random moment after some more has been done, and wait until it is back by itself."""
+        goal = await progress() + self.chance.randint(*every)
+        until = time.monotonic() + 60
+        while await progress() < goal:
+            assert time.monotonic() < until, f"nothing goes on; {self._log()}"
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(self.chance.uniform(0, 0.05))
         self.server.kill()
         self.history.kills += 1
         self.server.start()
         self.history.back_after.append(await stage.answers(self.server, self.place.authority, within=60))
+
+    async def acknowledged(self) -> int:
+        """How many activities were answered 202."""
+        return len(self.history.acknowledged)
+
+    async def delivered(self) -> int:
+        """How many deliveries have reached the peer."""
+        return int(json.loads(await self.ask_peer("/-/count")).get("202", 0))
 
     async def ask_peer(self, path: str, body: bytes = b"") -> bytes:
         """Ask the scripted peer what it saw, or tell it how to behave."""
