@@ -40,6 +40,19 @@ def ada(peer: Peer, medfed: Medfed) -> Member:
 
 
 @pytest.fixture(scope="session")
+def cleo(peer: Peer, medfed: Medfed) -> Member:
+    """A member of ours who approves followers."""
+    return medfed.member("cleo", "--locked")
+
+
+@pytest.fixture(scope="session")
+def physician(ada: Member, medfed: Medfed) -> Member:
+    """Ada, whom her own instance attests as a physician."""
+    medfed.run("attest", "issue", "ada", "--profession", "physician", "--specialty", "cardiology", "--level", "high")
+    return ada
+
+
+@pytest.fixture(scope="session")
 def frida(peer: Peer) -> PeerPerson:
     """Somebody on the peer, who accepts every follower."""
     return peer.person("frida")

@@ -24,7 +24,7 @@ SOURCE = Path(__file__).resolve().parent / "peer"
 INSTALLED = ROOT / ".interop" / "peer"
 NODE_FLOOR = 22
 INSTALL_SECONDS = 300
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 Found = TypeVar("Found")
 

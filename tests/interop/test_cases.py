@@ -5,16 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.interop.servers import Medfed, Member, Peer, PeerPerson
+from tests.interop.servers import Member, Peer, PeerPerson
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("interop")]
 
 
-@pytest.fixture(scope="module")
-def recognised(friends: tuple[Member, PeerPerson], medfed: Medfed) -> Member:
-    """Ada, as a physician whom her own instance attests."""
-    medfed.run("attest", "issue", "ada", "--profession", "physician", "--specialty", "cardiology", "--level", "high")
-    return friends[0]
+@pytest.fixture
+def recognised(friends: tuple[Member, PeerPerson], physician: Member) -> Member:
+    """Ada, whom Frida follows and her own instance recognises."""
+    return physician
 
 
 def publish(member: Member, title: str, **more: Any) -> Any:
