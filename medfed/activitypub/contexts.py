@@ -44,6 +44,7 @@ _POST_TERMS: Final = {
     "investigations": "medfed:investigations",
     "question": "medfed:question",
     "outcome": "medfed:outcome",
+    "consent": "medfed:consent",
     "accepted": {"@id": "medfed:accepted", "@type": "@id"},
     "audiencePolicy": "medfed:audiencePolicy",
     "profession": "medfed:profession",

@@ -170,6 +170,7 @@ def case(record: Case, accepted_uri: str) -> Rendered:
         "investigations": record.investigations,
         "question": record.question,
         "outcome": record.outcome,
+        "consent": record.consent_basis,
         "accepted": accepted_uri,
     }
     return document | {name: value for name, value in optional.items() if value}

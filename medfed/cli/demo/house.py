@@ -76,7 +76,8 @@ class Running:
         for person in people:
             await self.command(
                 "member", "create", person.username, "--email", f"{person.username}@{house.place}.example",
-                "--role", person.role, "--display-name", person.name, "--password-stdin",
+                "--role", person.role, "--display-name", person.name, "--language", person.language,
+                "--password-stdin",
                 stdin=PASSWORD,
             )  # fmt: skip
             self.tokens[person.username] = await self.command("token", "create", person.username, "--scopes", SCOPES)
