@@ -61,13 +61,21 @@ async def _done(call: Call, name: str, deed: _Deed) -> Response:
 
 
 async def follow(call: Call) -> Response:
-    """Follow an account, or ask to."""
-    boosts, alert = call.params.flag("reblogs", default=True), call.params.flag("notify")
-    return await _done(
-        call,
-        "follow",
-        lambda tx, call, target: relating.follow(tx, call.here, call.account, target, boosts=boosts, alert=alert),
-    )
+    """Follow an account, or ask to; of a follow that there is, only what is given changes."""
+    boosts, alert = call.params.optional_flag("reblogs"), call.params.optional_flag("notify")
+
+    async def deed(tx: Transaction, call: Call, target: Account) -> None:
+        known = await relations.find(tx, call.account.id, target.id)
+        await relating.follow(
+            tx,
+            call.here,
+            call.account,
+            target,
+            boosts=(known is None or known.boosts) if boosts is None else boosts,
+            alert=(known is not None and known.notify) if alert is None else alert,
+        )
+
+    return await _done(call, "follow", deed)
 
 
 async def unfollow(call: Call) -> Response:

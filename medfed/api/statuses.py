@@ -23,7 +23,7 @@ from medfed.storage import posts, reactions
 from medfed.storage.database import Transaction, View
 
 IDEMPOTENCY_KEY: Final = 255
-MANY: Final = 20
+MANY: Final = 40
 POLL_SECONDS: Final = (5 * 60, 31 * 24 * 60 * 60)
 
 _LANGUAGE: Final = 20

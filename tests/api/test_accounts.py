@@ -73,6 +73,8 @@ async def test_a_profile_that_is_too_much_is_refused(dupont: Client, body: dict[
 async def test_following_shows_on_both_sides(dupont: Client, roy: Client, anybody: Client) -> None:
     done = (await dupont.post(f"/api/v1/accounts/{roy.id}/follow", {"reblogs": False, "notify": True})).json
     assert (done["following"], done["showing_reblogs"], done["notifying"]) == (True, False, True)
+    again = (await dupont.post(f"/api/v1/accounts/{roy.id}/follow", {"notify": False})).json
+    assert (again["showing_reblogs"], again["notifying"]) == (False, False)
     assert [one["id"] for one in (await roy.get(f"/api/v1/accounts/{roy.id}/followers")).json] == [dupont.id]
     assert [one["id"] for one in (await roy.get(f"/api/v1/accounts/{dupont.id}/following")).json] == [roy.id]
     assert (await anybody.get(f"/api/v1/accounts/{roy.id}/followers")).json == []
