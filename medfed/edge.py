@@ -38,11 +38,16 @@ class Json(Response):
 
 def activity_json(document: Mapping[str, object], status: int = 200, *, public: bool = True) -> Response:
     """An ActivityPub document. What is not public must not be kept by caches between us and the peer (M10)."""
+    return activity_bytes(orjson.dumps(document), status, public=public)
+
+
+def activity_bytes(body: bytes, status: int = 200, *, public: bool = True) -> Response:
+    """An ActivityPub document as it was written once."""
     headers = {
         "vary": "Accept, Signature, Signature-Input",
         "cache-control": "max-age=180, public" if public else "private, no-store",
     }
-    return Response(orjson.dumps(document), status_code=status, media_type=ACTIVITY_TYPE, headers=headers)
+    return Response(body, status_code=status, media_type=ACTIVITY_TYPE, headers=headers)
 
 
 # ── routing ──────────────────────────────────────────────────────────────────────────────────────────────────

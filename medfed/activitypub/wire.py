@@ -536,24 +536,30 @@ def _poll(document: Document, now: Millis) -> PeerPoll | None:
 # ── what only medfed says ────────────────────────────────────────────────────────────────────────────────────
 
 _TOKEN: Final = "medfed:"  # noqa: S105
+_NEVER: Final = "?"
+"""No assurance is this."""
 
 
 def _requirement(document: Document) -> Requirement | None:
-    """The audiencePolicy of a restricted object. What it cannot express is required of nobody: it fails closed."""
+    """The audiencePolicy of a restricted object. One that we cannot read is met by nobody: it fails closed."""
     policy = document.get("audiencePolicy")
     if policy is None:
-        return None
+        spelt = any(name.endswith((":audiencePolicy", "#audiencePolicy")) for name in document)
+        return Requirement(min_assurance=_NEVER) if spelt else None
     if not isinstance(policy, dict):
-        return Requirement(professions=("?",))
+        return Requirement(min_assurance=_NEVER)
+    least = policy.get("minAssurance", "low")
     return Requirement(
         professions=_tokens(policy, "profession"),
         specialties=_tokens(policy, "specialty"),
-        countries=tuple(str(item)[:2] for item in listed(policy.get("jurisdictions"), 300)),
-        min_assurance=text_of(policy, "minAssurance", 20) or "low",
+        # Whole, never cut: "AUT" is not Australia.
+        countries=tuple(str(item)[:60] for item in listed(policy.get("jurisdictions"), 300)),
+        min_assurance=least[:20] if isinstance(least, str) else _NEVER,
     )
 
 
 def _tokens(policy: Document, name: str) -> tuple[str, ...]:
+    """The codes of a property. An empty list, like an absent one, is any; what is in it and makes no sense, none."""
     return tuple(str(item)[:60].removeprefix(_TOKEN) for item in listed(policy.get(name), 300))
 
 

@@ -10,9 +10,10 @@ from typing import Final
 from medfed.accounts.promise import WAKE
 from medfed.accounts.sign import signer
 from medfed.activitypub.claims import Scheme
-from medfed.delivery.hosts import ASIDE_FOR, REMEMBER_SCHEME, Outcome, chance, outcome_of, retry_at
+from medfed.delivery.hosts import ASIDE_FOR, REMEMBER_SCHEME, STEPS, Outcome, chance, outcome_of, retry_at
 from medfed.domain.peers import Peer
 from medfed.instance import Instance
+from medfed.kernel.clock import Millis
 from medfed.kernel.errors import MedfedError
 from medfed.net.fetch import require_success
 from medfed.net.message import Response
@@ -40,6 +41,8 @@ class Deliverer:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._broken: dict[str, Millis] = {}
+        """Lanes that failed for a reason that nobody foresaw, and until when they are left alone."""
         self._look_at = 0.0
         self._look: asyncio.TimerHandle | None = None
 
@@ -53,13 +56,19 @@ class Deliverer:
             return False
         self._look_at = now + LOOK_EVERY
         async with self._instance.store.view() as view:
-            due = await outbox.due(view, self._instance.here.now(), busy=list(self._busy), limit=room)
+            due = await outbox.due(view, self._instance.here.now(), busy=self._not_now(), limit=room)
             first = await outbox.waiting(view, [lane.first_id for lane in due]) if due else {}
             known = await peers.find_many(view, first) if first else {}
         for lane in due:
             if lane.host in first:
                 self._start(lane, first[lane.host], known.get(lane.host))
         return bool(first)
+
+    def _not_now(self) -> list[str]:
+        """Hosts that are delivered to already, or whose lane has just failed."""
+        now = self._instance.here.now()
+        self._broken = {host: until for host, until in self._broken.items() if until > now}
+        return [*self._busy, *self._broken]
 
     def _look_soon(self) -> None:
         """While nearly all lanes are taken, hosts are looked for some times a second, not as each lane ends."""
@@ -79,6 +88,7 @@ class Deliverer:
         self._busy.pop(host, None)
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("lane %s failed", host, exc_info=error)
+            self._broken[host] = self._instance.here.now() + STEPS[1]
         if LANES - len(self._busy) >= REFILL:
             self._instance.store.wake(WAKE)
         else:
@@ -99,17 +109,6 @@ class Deliverer:
         await asyncio.gather(*list(self._busy.values()), return_exceptions=True)
 
     async def _lane(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
-        """The outermost frame of a lane: whatever goes wrong in it is logged, and the lane rests before it goes on."""
-        try:
-            await self._work_off(lane, first, peer)
-        except Exception as error:
-            log.exception("lane %s failed", lane.host)
-            now = self._instance.here.now()
-            next_at = retry_at(now, (peer.failures if peer else 0) + 1, retry_after=None, chance=chance())
-            async with self._instance.store.transaction("rest lane") as tx:
-                await peers.failed(tx, lane.host, at=now, next_at=next_at, error=f"{type(error).__name__}: {error}")
-
-    async def _work_off(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
         """Deliver to one host, in order, until nothing is owed or an attempt fails."""
         scheme = self._remembered(peer)
         goes_on = await self._deliver_in_order(lane.host, [first], peer, scheme)
@@ -201,7 +200,7 @@ class Deliverer:
         return Outcome(verdict="done", scheme=scheme)
 
     def _still_allowed(self, delivery: Delivery) -> bool:
-        """What is for verified practitioners leaves only while the peer is trusted (J11, M15); what is deleted, never."""
+        """What is for verified practitioners leaves only while a peer is trusted (J11, M15); what was deleted, never."""
         if delivery.kind == "Delete" or delivery.post_id is None:
             return True
         if delivery.visibility is None:

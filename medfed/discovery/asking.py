@@ -6,7 +6,7 @@ from medfed.domain.accounts import Account
 from medfed.domain.posts import Post
 from medfed.edge import as_signed, instance_of
 from medfed.instance import Instance
-from medfed.kernel.errors import Unauthenticated
+from medfed.kernel.errors import PolicyRefusal, Unauthenticated
 from medfed.posts import read
 from medfed.storage.database import View
 
@@ -16,7 +16,10 @@ async def asker(request: Request) -> Account | None:
     if "signature" not in request.headers:
         return None
     instance = instance_of(request)
-    return await instance.identifier.signer_of(as_signed(request, instance.here.uris))
+    who = await instance.identifier.signer_of(as_signed(request, instance.here.uris))
+    if not who.active:
+        raise PolicyRefusal("this account is suspended here, or gone where it was")
+    return who
 
 
 async def require_asker(request: Request) -> Account:

@@ -9,11 +9,13 @@ from starlette.responses import Response
 from medfed.activitypub import contexts, render
 from medfed.discovery.asking import may_fetch, require_asker
 from medfed.discovery.documents import local_account
+from medfed.domain.accounts import Account
 from medfed.edge import activity_json, instance_of
 from medfed.kernel.errors import NotFound
 from medfed.kernel.paging import LARGEST, Page
 from medfed.posts.publish import whole_of
-from medfed.storage import outbox, posts, timelines
+from medfed.storage import outbox, posts, relations, timelines
+from medfed.storage.database import View
 
 PAGE: Final = 20
 
@@ -21,10 +23,10 @@ PAGE: Final = 20
 async def outbox_of(request: Request) -> Response:
     """GET /users/NAME/outbox: what is for everybody, nothing else (M03)."""
     instance = instance_of(request)
-    await require_asker(request)
+    who = await require_asker(request)
     before = _number(request, "before")
     async with instance.store.view() as view:
-        account = await local_account(view, request)
+        account = await _not_blocking(view, request, who)
         total = await outbox.count_listed(view, account.id)
         first = f"{account.outbox}?before={LARGEST}"
         if before is None:
@@ -55,9 +57,9 @@ async def following(request: Request) -> Response:
 async def featured(request: Request) -> Response:
     """GET /users/NAME/featured: pinned posts, whole, newest pin first."""
     instance = instance_of(request)
-    await require_asker(request)
+    who = await require_asker(request)
     async with instance.store.view() as view:
-        account = await local_account(view, request)
+        account = await _not_blocking(view, request, who)
         pinned = [post for post in await timelines.pinned(view, account.id) if post.is_open]
         items = [render.post(instance.here.uris, await whole_of(view, post, account)) for post in pinned]
     document = render.collection(f"{account.uri}/featured", total=len(items), items=items)
@@ -74,11 +76,22 @@ async def replies(request: Request) -> Response:
         if post is None or post.is_boost or not await may_fetch(view, instance, who, post):
             raise NotFound("there is no such post")
         answers = await posts.replies(view, post.id)
-        shown = [answer.uri for answer in answers if await may_fetch(view, instance, who, answer)]
+        shown = [answer for answer in answers if await may_fetch(view, instance, who, answer)]
+    everybodys = post.is_open and all(answer.is_open for answer in shown)
     collection = instance.here.uris.replies(post.uri)
     return activity_json(
-        render.collection(collection, total=len(shown), items=shown, ordered=False), public=post.is_open
+        render.collection(collection, total=len(shown), items=[answer.uri for answer in shown], ordered=False),
+        public=everybodys,
     )
+
+
+async def _not_blocking(view: View, request: Request, who: Account) -> Account:
+    """The local account that the path names, unless it blocks who asks: then there is none."""
+    account = await local_account(view, request)
+    _, blocked_by = await relations.blocks_between(view, who.id, [account.id])
+    if blocked_by:
+        raise NotFound("there is no such account")
+    return account
 
 
 async def audience(_request: Request) -> Response:

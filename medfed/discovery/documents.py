@@ -6,7 +6,8 @@ from starlette.responses import RedirectResponse, Response
 from medfed.activitypub import contexts, render
 from medfed.discovery.asking import asker, may_fetch, require_asker
 from medfed.domain.accounts import Account
-from medfed.edge import activity_json, instance_of, wants_page
+from medfed.edge import activity_bytes, activity_json, instance_of, wants_page
+from medfed.instance import Instance
 from medfed.kernel.errors import Gone, NotFound
 from medfed.posts.publish import whole_of
 from medfed.storage import accounts, outbox, posts
@@ -54,7 +55,7 @@ async def post(request: Request) -> Response:
     async with instance.store.view() as view:
         found = await posts.find_by_uri(view, uri)
         if found is None:
-            return await _buried(view, uri)
+            return await _buried(view, instance, who, uri)
         if found.is_boost or not await may_fetch(view, instance, who, found):
             raise NotFound("there is no such post")
         author = await accounts.get(view, found.account_id)
@@ -63,11 +64,15 @@ async def post(request: Request) -> Response:
     return activity_json(document, public=found.is_open)
 
 
-async def _buried(view: View, uri: str) -> Response:
-    buried = await posts.tombstone(view, uri)
-    if buried is None:
+async def _buried(view: View, instance: Instance, who: Account, uri: str) -> Response:
+    """What is left of a post is shown to those who could have had it: to others it never was (M12)."""
+    deleted_at = await posts.tombstone(view, uri, uri.rpartition("/posts/")[0])
+    id_ = instance.here.uris.post_id_of(uri)
+    if deleted_at is None or id_ is None:
         raise NotFound("there is no such post")
-    return activity_json(render.tombstone(uri, buried[1]), 410)
+    if not any([await posts.was_given_to(view, id_, host) for host in (posts.EVERYBODY, who.host)]):
+        raise NotFound("there is no such post")
+    return activity_json(render.tombstone(uri, deleted_at), 410, public=False)
 
 
 async def activity(request: Request) -> Response:
@@ -78,7 +83,7 @@ async def activity(request: Request) -> Response:
         body = await outbox.find_listed(view, f"{instance.here.uris.base}{request.scope['path']}")
     if body is None:
         raise NotFound("there is no such activity")
-    return Response(body, media_type="application/activity+json")
+    return activity_bytes(body)
 
 
 async def local_account(view: View, request: Request) -> Account:

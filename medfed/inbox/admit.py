@@ -40,7 +40,8 @@ def admit(levels: PeerLevels, authenticated: Authenticated) -> Admitted:
 
 def again(actor: Account, activity: Activity, level: Level) -> Admitted:
     """An activity that was admitted when it arrived, read back from the log, under today's rules."""
-    if level is Level.BLOCKED or actor.suspended_at is not None or actor.uri != activity.actor:
+    gone = actor.gone_at is not None and activity.object_id != actor.uri
+    if level is Level.BLOCKED or actor.suspended_at is not None or gone or actor.uri != activity.actor:
         raise PolicyRefusal("no longer admitted")
     return Admitted(actor=actor, activity=activity, level=level)
 
@@ -56,5 +57,8 @@ def _check_object(activity: Activity) -> None:
             raise OriginMismatch("the object is not on its author's host")
     if activity.kind == "Delete" and not same_origin(activity.object_id, activity.actor):
         raise OriginMismatch("only what lives on the actor's host can be deleted by it")
-    if activity.kind == "Undo" and embedded is not None and reference(embedded.get("actor")) != activity.actor:
-        raise OriginMismatch("only one's own activities can be undone")
+    if activity.kind == "Undo":
+        if embedded is not None and reference(embedded.get("actor")) != activity.actor:
+            raise OriginMismatch("only one's own activities can be undone")
+        if activity.object_id and not same_origin(activity.object_id, activity.actor):
+            raise OriginMismatch("only what was said on the actor's host can be undone by it")

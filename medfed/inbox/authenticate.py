@@ -70,6 +70,9 @@ class Gatekeeper:
         if found[1].uri != activity.actor:
             self.identifier.verify(claim, found[0])
             return await self._forwarded(activity, request.body)
+        if found[1].gone_at is not None and not _deletes_itself(activity):
+            # Its own server decides whether it is back (D21): the key that we kept does not.
+            return await self._from_stranger(claim, activity, request.body)
         if _deletes_itself(activity):
             actor = await self._leaving(claim, found)
         else:

@@ -191,6 +191,8 @@ async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Accoun
     await outbox.cancel_unsent(tx, post.id)
     await outbox.unlist(tx, post.id)
     await posts.delete(tx, post, actor_uri=author.uri, at=here.now())
+    if post.is_open:
+        await posts.give_to(tx, post.id, posts.EVERYBODY, here.now())
     await accounts.count_post(tx, author.id, -1)
     activity = render.activity(
         "Delete",

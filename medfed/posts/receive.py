@@ -28,7 +28,7 @@ class Around:
 
 async def receive(tx: Transaction, here: Here, author: Account, said: PeerPost, around: Around) -> Post | None:
     """Store a peer's new post with homes and notifications; None when it is stored already, or was deleted (A05)."""
-    if await posts.tombstone(tx, said.id) is not None or await posts.find_by_uri(tx, said.id) is not None:
+    if await posts.tombstone(tx, said.id, author.uri) is not None or await posts.find_by_uri(tx, said.id) is not None:
         return None
     parent = await posts.find_by_uri(tx, said.in_reply_to) if said.in_reply_to else None
     composed = _composed(here, author, said, around, parent)
@@ -72,6 +72,8 @@ async def revise(tx: Transaction, here: Here, post: Post, author: Account, said:
     if said.updated is None:
         return True
     fresh = _composed(here, author, said, around, None)
+    if said.updated == post.edited_at and _words(fresh.post) == _words(post):
+        return said.poll is not None
     revised = replace(
         fresh.post,
         id=post.id,
@@ -86,6 +88,10 @@ async def revise(tx: Transaction, here: Here, post: Post, author: Account, said:
     if said.case is not None:
         await _store_case(tx, here, revised, said)
     return True
+
+
+def _words(post: Post) -> tuple[object, ...]:
+    return (post.content, post.spoiler, post.sensitive, post.language, post.title)
 
 
 async def erase(tx: Transaction, here: Here, post: Post, author: Account) -> None:
@@ -132,9 +138,13 @@ async def _revise_poll(tx: Transaction, post: Post, said: PeerPost) -> None:
     poll = _poll(said)
     if known is None or poll is None:
         return
+    if sum(option.votes for option in poll.options) < sum(option.votes for option in known.options):
+        return  # votes are not taken back: an older count, or none at all (D09)
     if [option.title for option in known.options] != [option.title for option in poll.options]:
         return
-    await posts.put_poll(tx, replace(poll, post_id=post.id, multiple=known.multiple))
+    await posts.put_poll(
+        tx, replace(poll, post_id=post.id, multiple=known.multiple, closed=known.closed or poll.closed)
+    )
 
 
 def _composed(here: Here, author: Account, said: PeerPost, around: Around, parent: Post | None) -> Composed:
@@ -146,7 +156,9 @@ def _composed(here: Here, author: Account, said: PeerPost, around: Around, paren
     requires = said.requires
     if parent is not None and parent.visibility == "verified":
         # Whatever a peer's answer claims, it is read by no more than what it answers (M14).
-        visibility, requires = narrower(visibility, "verified"), parent.requires
+        # Followers of a stranger are not all recognised, nor are all who are recognised its followers.
+        visibility = "direct" if visibility == "followers" else narrower(visibility, "verified")
+        requires = parent.requires
     post = Post(
         id=id_,
         uri=said.id,
@@ -266,6 +278,7 @@ def _case(here: Here, post: Post, document: Document, accepted_id: int | None) -
         title=post.title[: limits.CASE_TITLE] or plain(post.content)[:80],
         age_band=_one_of(text_of(document, "ageBand", 20), case_rules.AGE_BANDS),
         sex=_one_of(text_of(document, "sex", 20), case_rules.SEXES),
+        consent_basis=_one_of(text_of(document, "consent", 40), case_rules.CONSENTS) or "none",
         specialties=tuple(str(code)[:60] for code in listed(document.get("specialty"), 10) if isinstance(code, str)),
         stage=next((known for known in case_rules.STAGES if known == stage), "interesting"),
         accepted_post_id=accepted_id,

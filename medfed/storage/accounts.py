@@ -80,6 +80,9 @@ _UPSERT = sql(
 )
 _SUSPEND = sql("UPDATE account SET suspended_at = :at WHERE id = :id")
 _GONE = sql("UPDATE account SET gone_at = :at WHERE id = :id")
+_GONE_AT = sql(
+    "UPDATE account SET gone_at = :at WHERE local = 0 AND gone_at IS NULL AND (inbox = :inbox OR shared_inbox = :inbox)"
+)
 _FREE_HANDLE = sql(
     "UPDATE account SET handle = handle || '#' || id WHERE handle = :handle AND uri <> :uri AND local = 0"
 )
@@ -112,8 +115,8 @@ _ADD_KEY = sql(
     INSERT INTO account_key (uri, account_id, kind, public, sealed, created_at)
     VALUES (:uri, :account_id, :kind, :public, :sealed, :created_at)
     ON CONFLICT (uri) DO UPDATE SET
-        account_id = excluded.account_id, kind = excluded.kind, public = excluded.public,
-        created_at = excluded.created_at, retired_at = NULL
+        kind = excluded.kind, public = excluded.public, created_at = excluded.created_at, retired_at = NULL
+    WHERE account_key.account_id = excluded.account_id
     """
 )
 _DROP_OTHER_KEYS = sql("DELETE FROM account_key WHERE account_id = :account_id AND NOT uri IN :uris[text]")
@@ -270,6 +273,11 @@ async def mark_gone(tx: Transaction, id_: int, at: Millis) -> None:
     await tx.run(_GONE, id=id_, at=at)
 
 
+async def mark_gone_at(tx: Transaction, inbox: str, at: Millis) -> None:
+    """An inbox is gone, and so, until they are heard again, are those whose it was (J04)."""
+    await tx.run(_GONE_AT, inbox=inbox, at=at)
+
+
 async def count_post(tx: Transaction, id_: int, by: int, at: Millis | None = None) -> None:
     """Keep the number of posts; `at` is the time of a new one."""
     await tx.run(_COUNT_POST, id=id_, by=by, at=at)
@@ -319,7 +327,7 @@ async def find_key_with_owner(view: View, uri: str) -> tuple[AccountKey, Account
 
 
 async def add_key(tx: Transaction, key: AccountKey) -> None:
-    """Store a key, or replace the one with its id."""
+    """Store a key, or replace the one with its id; not that of another account (C07)."""
     values = asdict(key)
     del values["retired_at"]
     tx.wake(CHANGED)

@@ -87,6 +87,11 @@ async def find(view: View, id_: int, account_id: int) -> Notification | None:
     return Notification(**dict(row)) if row else None
 
 
+async def forget_from(tx: Transaction, from_id: int) -> None:
+    """Take back everything that members were told of an account."""
+    await tx.run(_FORGET_FROM, from_id=from_id)
+
+
 async def add(tx: Transaction, notification: Notification) -> bool:
     """Store a notification; False if the same thing was already said."""
     same = await tx.value(

@@ -64,7 +64,14 @@ _LANE = sql(f"{_DELIVERY} WHERE d.host = :host AND d.state = 'waiting' ORDER BY 
 _WAITING = sql(f"{_DELIVERY} WHERE d.id IN :ids[] AND d.state = 'waiting'")
 _DONE = sql("DELETE FROM delivery WHERE id = :id")
 _FAILED = sql("UPDATE delivery SET attempts = attempts + 1, last_error = :error WHERE id = :id")
-_PARK = sql("UPDATE delivery SET state = 'parked', attempts = attempts + 1, last_error = :error WHERE id = :id")
+_PARK = sql(
+    """
+    UPDATE delivery SET state = 'parked', attempts = attempts + 1, last_error = :error, next_at = :again_at
+    WHERE id = :id
+    """
+)
+_RESUME = sql("UPDATE delivery SET state = 'waiting' WHERE state = 'parked' AND next_at > 0 AND next_at <= :now")
+_DROP_INBOX = sql("DELETE FROM delivery WHERE inbox = :inbox")
 _UNPARK = sql("UPDATE delivery SET state = 'waiting' WHERE state = 'parked' AND (:host = '' OR host = :host)")
 _DROP = sql("DELETE FROM delivery WHERE host = :host")
 _NEXT = sql(
@@ -233,9 +240,19 @@ async def failed(tx: Transaction, id_: int, error: str) -> None:
     await tx.run(_FAILED, id=id_, error=error[:300])
 
 
-async def park(tx: Transaction, id_: int, error: str) -> None:
-    """A delivery was refused by the peer; it waits for an admin and no longer holds its lane up (J04)."""
-    await tx.run(_PARK, id=id_, error=error[:300])
+async def park(tx: Transaction, id_: int, error: str, *, again_at: Millis = 0) -> None:
+    """A delivery was refused by the peer; it waits for a time, or (0) for an admin, and holds its lane up no more."""
+    await tx.run(_PARK, id=id_, error=error[:300], again_at=again_at)
+
+
+async def resume(tx: Transaction, now: Millis) -> int:
+    """Put back into their lanes the parked deliveries whose time has come; how many."""
+    return await tx.run(_RESUME, now=now)
+
+
+async def drop_inbox(tx: Transaction, inbox: str) -> int:
+    """Forget everything that is owed to one inbox; how many."""
+    return await tx.run(_DROP_INBOX, inbox=inbox)
 
 
 async def retry(tx: Transaction, host: str = "") -> int:

@@ -57,6 +57,31 @@ _EDITABLE: Final = (
 _DELETE = sql("DELETE FROM post WHERE id = :id")
 _DELETE_TREE_MARKS = sql("UPDATE post SET in_reply_to_id = NULL WHERE in_reply_to_id = :id")
 _DELETE_ALL_OF = sql("DELETE FROM post WHERE account_id = :account_id")
+_TOUCHED_BY = sql(
+    """
+    SELECT p.in_reply_to_id AS id FROM post p WHERE p.account_id = :account_id AND p.in_reply_to_id IS NOT NULL
+    UNION SELECT p.boost_of_id FROM post p WHERE p.account_id = :account_id AND p.boost_of_id IS NOT NULL
+    UNION SELECT r.post_id FROM reaction r WHERE r.account_id = :account_id
+    """
+)
+_ORPHAN_REPLIES_TO = sql(
+    """
+    UPDATE post SET in_reply_to_id = NULL
+    WHERE in_reply_to_id IN (SELECT p.id FROM post p WHERE p.account_id = :account_id)
+    """
+)
+_DELETE_LIKES_OF = sql("DELETE FROM reaction WHERE account_id = :account_id")
+_DELETE_VOTES_OF = sql("DELETE FROM poll_vote WHERE account_id = :account_id")
+_DELETE_MENTIONS_OF = sql("DELETE FROM post_mention WHERE account_id = :account_id")
+_RECOUNT = sql(
+    """
+    UPDATE post SET
+        replies_count = (SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id),
+        boosts_count = (SELECT COUNT(*) FROM post b WHERE b.boost_of_id = post.id),
+        likes_count = (SELECT COUNT(*) FROM reaction l WHERE l.post_id = post.id)
+    WHERE id IN :ids[]
+    """
+)
 _LIKED_BY_URI = sql("SELECT post_id FROM reaction WHERE uri = :uri AND account_id = :account_id")
 _COUNT_REPLIES = sql(
     "UPDATE post SET replies_count = (SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id) WHERE id = :id"
@@ -187,10 +212,10 @@ _CLOSE_POLL = sql("UPDATE poll SET closed = 1 WHERE post_id = :post_id AND close
 _BURY = sql(
     """
     INSERT INTO tombstone (uri, actor_uri, deleted_at) VALUES (:uri, :actor_uri, :at)
-    ON CONFLICT (uri) DO NOTHING
+    ON CONFLICT (uri) DO UPDATE SET actor_uri = excluded.actor_uri, deleted_at = excluded.deleted_at
     """
 )
-_TOMBSTONE = sql("SELECT actor_uri, deleted_at FROM tombstone WHERE uri = :uri")
+_TOMBSTONE = sql("SELECT deleted_at FROM tombstone WHERE uri = :uri AND actor_uri = :actor_uri")
 _REMEMBER_KEY = sql(
     """
     INSERT INTO idempotency (account_id, key, post_id, at) VALUES (:account_id, :key, :post_id, :at)
@@ -199,8 +224,13 @@ _REMEMBER_KEY = sql(
 )
 _BY_KEY = sql("SELECT post_id FROM idempotency WHERE account_id = :account_id AND key = :key")
 _GIVEN_TO = sql("SELECT host FROM post_distribution WHERE post_id = :post_id")
+_GIVE = sql("INSERT INTO post_distribution (post_id, host, at) VALUES (:post_id, :host, :at) ON CONFLICT DO NOTHING")
 _WAS_GIVEN = sql("SELECT 1 FROM post_distribution WHERE post_id = :post_id AND host = :host")
 _COUNT_LOCAL = sql("SELECT COUNT(*) FROM post WHERE local = 1 AND boost_of_id IS NULL")
+
+
+EVERYBODY: Final = "*"
+"""Stands for a host: the post was open, and so could be had by all."""
 
 
 async def find(view: View, id_: int) -> Post | None:
@@ -310,8 +340,11 @@ async def delete(tx: Transaction, post: Post, *, actor_uri: str, at: Millis) -> 
 
 
 async def delete_all_of(tx: Transaction, account_id: int) -> None:
-    """Erase everything an account wrote."""
-    await tx.run(_DELETE_ALL_OF, account_id=account_id)
+    """Erase everything an account wrote, and its reactions, votes and mentions; what it reacted to is recounted."""
+    touched = await tx.all(_TOUCHED_BY, account_id=account_id)
+    for statement in (_ORPHAN_REPLIES_TO, _DELETE_ALL_OF, _DELETE_LIKES_OF, _DELETE_VOTES_OF, _DELETE_MENTIONS_OF):
+        await tx.run(statement, account_id=account_id)
+    await tx.run(_RECOUNT, ids=[row["id"] for row in touched])
 
 
 async def liked_by_uri(view: View, uri: str, account_id: int) -> int | None:
@@ -322,13 +355,14 @@ async def liked_by_uri(view: View, uri: str, account_id: int) -> int | None:
 
 async def bury(tx: Transaction, uri: str, *, actor_uri: str, at: Millis) -> None:
     """Remember that an object was deleted, though we never had it (A05)."""
+    if not uri:
+        return
     await tx.run(_BURY, uri=uri, actor_uri=actor_uri, at=at)
 
 
-async def tombstone(view: View, uri: str) -> tuple[str, Millis] | None:
-    """(who deleted it, when), if the object was deleted."""
-    row = await view.one_or_none(_TOMBSTONE, uri=uri)
-    return (row["actor_uri"], row["deleted_at"]) if row else None
+async def tombstone(view: View, uri: str, actor_uri: str) -> Millis | None:
+    """When the object was deleted, if this actor deleted it: what others say of it does not count (D06)."""
+    return await view.value(_TOMBSTONE, uri=uri, actor_uri=actor_uri)
 
 
 async def adopt_replies(tx: Transaction, post: Post) -> None:
@@ -511,6 +545,11 @@ async def find_by_key(view: View, account_id: int, key: str) -> int | None:
 async def given_to(view: View, post_id: int) -> list[str]:
     """Hosts that were ever given this post."""
     return [row["host"] for row in await view.all(_GIVEN_TO, post_id=post_id)]
+
+
+async def give_to(tx: Transaction, post_id: int, host: str, at: Millis) -> None:
+    """Remember that a host has, or EVERYBODY could have had, this post."""
+    await tx.run(_GIVE, post_id=post_id, host=host, at=at)
 
 
 async def was_given_to(view: View, post_id: int, host: str) -> bool:

@@ -39,7 +39,7 @@ _FOLLOWING = Paged(
     "SELECT f.id, f.target_id AS account_id FROM follow f WHERE f.follower_id = :id AND f.state = 'accepted'",
     "f.id",
 )
-_DELETE_ALL_OF = sql("DELETE FROM follow WHERE follower_id = :id OR target_id = :id")
+_DELETE_ALL_OF = sql("DELETE FROM follow WHERE follower_id = :id OR target_id = :id RETURNING follower_id, target_id")
 _COUNT_PENDING = sql("SELECT COUNT(*) FROM follow WHERE target_id = :id AND state = 'pending'")
 _LOCAL_FOLLOWERS = sql(
     """
@@ -143,9 +143,10 @@ async def delete(tx: Transaction, follower_id: int, target_id: int) -> bool:
     return await tx.run(_DELETE, follower_id=follower_id, target_id=target_id) > 0
 
 
-async def delete_all_of(tx: Transaction, id_: int) -> None:
-    """End every follow by and of an account."""
-    await tx.run(_DELETE_ALL_OF, id=id_)
+async def delete_all_of(tx: Transaction, id_: int) -> list[int]:
+    """End every follow by and of an account; the ids of the others."""
+    ended = await tx.all(_DELETE_ALL_OF, id=id_)
+    return [row["target_id"] if row["follower_id"] == id_ else row["follower_id"] for row in ended]
 
 
 async def followers(view: View, id_: int, page: Page) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from medfed.accounts.promise import WAKE as DELIVERY
 from medfed.domain.accounts import Account
 from medfed.instance import Instance
 from medfed.kernel.clock import DAY, HOUR, SECOND, Millis
@@ -59,6 +60,8 @@ async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
         await oauth.sweep(tx, now)
         await inbox_log.forget_bodies(tx, now - KEEP_BODIES)
         await outbox.forget(tx, now - KEEP_SENT)
+        if await outbox.resume(tx, now):
+            tx.wake(DELIVERY)
 
 
 async def send_letter(instance: Instance, payload: Mapping[str, Any]) -> None:

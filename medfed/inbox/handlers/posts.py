@@ -6,9 +6,9 @@ from medfed.inbox.admit import Admitted
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
-from medfed.posts import receive
+from medfed.posts import read, receive
 from medfed.posts.gather import tell_of_answer
-from medfed.storage import accounts, posts, relations
+from medfed.storage import accounts, notifications, posts, relations
 from medfed.storage.database import Transaction, View
 
 
@@ -20,6 +20,8 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
     if said.is_vote:
         asked = await posts.find_by_uri(tx, said.in_reply_to)
         if asked is not None and asked.kind == "Question":
+            if not await read.may(tx, use.here, admitted.actor, asked):
+                raise PolicyRefusal("whoever may not read a question cannot answer it")
             counted = await receive.vote(tx, use.here, admitted.actor, said, asked)
             return "vote counted" if counted else "vote not counted"
     if admitted.level is Level.LIMITED and not await _is_wanted(tx, admitted, resolved):
@@ -75,11 +77,12 @@ async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
 
 
 async def _delete_actor(tx: Transaction, use: Handling, admitted: Admitted) -> str:
-    """Everything of an actor goes with it: posts, follows, badges."""
+    """Everything of an actor goes with it: posts, reactions, follows, and what it was told: nobody inherits (D21)."""
     actor = admitted.actor
     await accounts.mark_gone(tx, actor.id, use.here.now())
     await posts.delete_all_of(tx, actor.id)
-    await relations.delete_all_of(tx, actor.id)
+    await notifications.forget_from(tx, actor.id)
+    await accounts.recount_follows(tx, actor.id, *await relations.delete_all_of(tx, actor.id))
     return "actor erased"
 
 

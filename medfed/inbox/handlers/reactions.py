@@ -17,7 +17,7 @@ async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Re
     post = await _reachable(tx, use, admitted)
     if post is None:
         return "no such post"
-    if await posts.tombstone(tx, admitted.activity.id) is not None:
+    if await posts.tombstone(tx, admitted.activity.id, admitted.actor.uri) is not None:
         return "was undone already"
     added = await react.liked(tx, use.here, admitted.actor, post, admitted.activity.id)
     return "liked" if added else "was liked already"
@@ -30,7 +30,7 @@ async def announce(tx: Transaction, use: Handling, admitted: Admitted, resolved:
         return "no such post"
     if not post.is_open or post.is_boost:
         raise PolicyRefusal("that post is not for everybody (M13)")
-    if await posts.tombstone(tx, activity.id) is not None:
+    if await posts.tombstone(tx, activity.id, admitted.actor.uri) is not None:
         return "was undone already"
     followed = await relations.has_local_follower(tx, admitted.actor.id)
     if admitted.level is Level.LIMITED and not followed and not post.local:

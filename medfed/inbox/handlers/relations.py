@@ -7,7 +7,7 @@ from medfed.inbox.admit import Admitted
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.relations import follow as relating
-from medfed.storage import accounts, relations
+from medfed.storage import accounts, posts, relations
 from medfed.storage.database import Transaction, View
 
 
@@ -16,6 +16,8 @@ async def follow(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
     target = await _member(tx, admitted.activity.object_id)
     if target is None:
         return "no such member"
+    if await posts.tombstone(tx, admitted.activity.id, admitted.actor.uri) is not None:
+        return "was undone already"
     return await relating.receive(tx, use.here, admitted.actor, target, admitted.activity.id)
 
 
@@ -48,8 +50,9 @@ async def block(tx: Transaction, use: Handling, admitted: Admitted, _resolved: R
     return "blocked"
 
 
-async def undo_follow(tx: Transaction, _use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
-    """A peer's actor stops following."""
+async def undo_follow(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor stops following. The Follow's id is remembered: it may be slower than its Undo."""
+    await posts.bury(tx, admitted.activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
     undone = admitted.activity.object or {}
     target = await _member(tx, reference(undone.get("object")))
     if target is None:
