@@ -25,7 +25,13 @@ async def sign_in_page(visit: Visit) -> Response:
     wanted = own_path(visit.sent.text("next"))
     if visit.member is not None:
         return RedirectResponse(wanted, 303)
-    return await page(visit, "sign_in", counted=True, form=FormView(), next=wanted)
+    return await _door(visit, FormView(), wanted)
+
+
+async def _door(visit: Visit, form: FormView, wanted: str, status: int = 200) -> Response:
+    mode = _rules(visit).mode
+    offered = "" if mode in ("closed", "invite") else mode
+    return await page(visit, "sign_in", status=status, counted=True, form=form, next=wanted, sign_up=offered)
 
 
 async def sign_in(visit: Visit) -> Response:
@@ -39,7 +45,7 @@ async def sign_in(visit: Visit) -> Response:
     except Unauthenticated:
         wrong = visit.say(N_("Unknown name, wrong password, or an account that is not open."))
         form = FormView(values={"username": name}, errors={"form": wrong})
-        return await page(visit, "sign_in", status=401, counted=True, form=form, next=wanted)
+        return await _door(visit, form, wanted, 401)
     async with instance.store.transaction("sign in") as tx:
         if visit.session is not None:
             await sessions.sign_out(tx, visit.session)

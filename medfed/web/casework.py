@@ -110,7 +110,7 @@ async def _case_view(view: View, visit: Visit, case: Case, post: Post) -> CaseVi
         question_html=markdown(case.question),
         outcome_html=markdown(case.outcome) if case.outcome else None,
         images=attachments(visit, post, files, bare=visit.viewer is not None),
-        consent=case.consent_basis,
+        consent=case.consent_basis if post.local else "",
         image_note=visit.say(N_("Place, device and date were removed from the files.")) if files and post.local else "",
         accepted=_accepted(visit, case, thread.descendants, gathered),
         answers=answers,

@@ -104,6 +104,20 @@ async def post_settings(visit: Visit) -> Response:
     sent, instance = visit.sent, visit.instance
     errors: dict[str, str] = {}
     avatar = await _avatar(visit, errors)
+    if not errors:
+        errors = await _save(visit, avatar)
+    if errors:
+        return await _page(visit, FormView(values=sent.values(), errors=errors), 422)
+    response = go(visit, "/settings", "saved")
+    remember(response, instance, THEME, _theme(visit))
+    if sent.text("language") in LANGUAGES:
+        remember(response, instance, LANGUAGE, sent.text("language"))
+    return response
+
+
+async def _save(visit: Visit, avatar: str | None) -> dict[str, str]:
+    """Keep profile and preferences; what is wrong with them, by field."""
+    sent, instance = visit.sent, visit.instance
     change = profile.ProfileEdit(
         display_name=sent.text("display_name"),
         bio=sent.text("bio"),
@@ -111,23 +125,15 @@ async def post_settings(visit: Visit) -> Response:
         discoverable=bool(sent.text("discoverable")),
         avatar=avatar,
     )
-    unused: tuple[str, ...] = ()
     try:
         async with instance.store.transaction("change settings") as tx:
             edited = await profile.edit(tx, instance.here, instance.levels, visit.account, change)
-            unused = edited.unused
             await _keep_preferences(tx, visit)
     except Invalid as error:
-        errors |= in_words(visit, error)
-    if errors:
-        return await _page(visit, FormView(values=sent.values(), errors=errors), 422)
-    for key in unused:
+        return in_words(visit, error)
+    for key in edited.unused:
         await instance.blobs.delete(key)
-    response = go(visit, "/settings", "saved")
-    remember(response, instance, THEME, _theme(visit))
-    if sent.text("language") in LANGUAGES:
-        remember(response, instance, LANGUAGE, sent.text("language"))
-    return response
+    return {}
 
 
 async def _avatar(visit: Visit, errors: dict[str, str]) -> str | None:

@@ -22,6 +22,7 @@ _FIELDS: Final[Mapping[str, str]] = {
 """The domain's name of a field, and the form's, where they differ."""
 
 _REASONS: Final[tuple[tuple[str, str], ...]] = (
+    ("evidence supports", N_("The evidence does not support this level.")),
     ("is missing", N_("This is needed.")),
     ("is empty", N_("There is nothing to publish yet.")),
     ("say what you ask", N_("Say what you ask your colleagues.")),
@@ -48,7 +49,6 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
     ("not a free upload", N_("One of the images is not there any more; choose it again.")),
     ("one of our profession", N_("Choose one of the list.")),
     ("is not a country", N_("Two capital letters, such as FR or GB.")),
-    ("evidence supports", N_("The evidence does not support this level.")),
     ("one of our specialty", N_("Choose one of the list.")),
     ("two capital letters", N_("Two capital letters, such as FR or GB.")),
     ("no Ed25519 key", N_("This account has no key that an attestation could be bound to.")),

@@ -70,7 +70,7 @@ async def _home_of_cases(visit: Visit) -> Response:
 
 
 def _tabs(visit: Visit, current: str) -> tuple[TabView, ...]:
-    named = (("", N_("Following")), ("cases", N_("Cases")), ("local", N_("This instance")))
+    named = (("", N_("People you follow")), ("cases", N_("Cases")), ("local", N_("This instance")))
     return tuple(
         TabView(word=visit.say(word), href=f"/?tab={tab}" if tab else "/", current=tab == current)
         for tab, word in named

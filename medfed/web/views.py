@@ -601,6 +601,7 @@ class CaseView:
     outcome_html: Markup | None = None
     images: tuple[AttachmentView, ...] = ()
     consent: str = "none"
+    """Empty when its home has not said."""
     image_note: str = ""
     accepted: PostView | None = None
     accepted_at: Millis | None = None

@@ -642,9 +642,9 @@ def _add_reading(add: Callable[..., None], member: Callable[..., v.Frame], stran
     items = (WELLENS, post(), PLAQUE, WATCHES, WARNED, SOLVED)
     add("front", "front", stranger, items=(post(can_act=False, can_relay=False), SOLVED), paging=PAGING)
     add("front-empty", "front", stranger, items=(), paging=LAST)
-    add("sign-in", "sign_in", stranger, form=form, next="/")
+    add("sign-in", "sign_in", stranger, form=form, next="/", sign_up="approval")
     refused = v.FormView(values={"username": "helene"}, errors={"form": "Nom ou mot de passe inconnus."})
-    add("sign-in-refused", "sign_in", stranger, form=refused, next="/")
+    add("sign-in-refused", "sign_in", stranger, form=refused, next="/", sign_up="")
     app = v.ApplicationView(
         name="Phanpy", website="https://phanpy.social", host="phanpy.social", scopes=("read", "write", "push")
     )

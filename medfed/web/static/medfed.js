@@ -1,6 +1,10 @@
 // Small comforts. Every page reads and works without this file.
 "use strict";
 
+// Times are shown in the reader's own zone; without this file, in the server's.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) document.cookie = `medfed_zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+
 // How many characters are left, once that begins to matter.
 for (const field of document.querySelectorAll("textarea[data-max]")) {
   const limit = Number(field.dataset.max);
