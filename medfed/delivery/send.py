@@ -200,7 +200,7 @@ class Deliverer:
         return Outcome(verdict="done", scheme=scheme)
 
     def _still_allowed(self, delivery: Delivery) -> bool:
-        """What is for verified practitioners leaves only while a peer is trusted (J11, M15); what was deleted, never."""
+        """What is for verified practitioners leaves only while a peer is trusted (J11, M15), what is deleted never."""
         if delivery.kind == "Delete" or delivery.post_id is None:
             return True
         if delivery.visibility is None:
