@@ -42,6 +42,14 @@ def check_scopes(text: str) -> str:
     return " ".join(wanted)
 
 
+def with_administration(scopes: str, member: Member) -> str:
+    """The scopes, and for an admin those of administration that `read` and `write` bring along on the command line."""
+    named = scopes.split()
+    if not member.is_at_least("admin"):
+        return scopes
+    return " ".join(dict.fromkeys([*named, *(f"admin:{top}" for top in ("read", "write") if top in named)]))
+
+
 async def issue(tx: Transaction, here: Here, member: Member, scopes: str, *, by: str) -> str:
     """A bearer token for a member, without a browser; audited. Raises Invalid, and Forbidden for admin:* (F24).
 

@@ -208,7 +208,10 @@ def token() -> None:
 @json_option
 @config_of
 def _create_token(config: str, username: str, scopes: str, *, as_json: bool) -> None:
-    """Print a token that acts for a member. It is shown this once, and stored nowhere."""
+    """Print a token that acts for a member. It is shown this once, and stored nowhere.
+
+    For an admin, `read` and `write` include the administration: whoever may run this command may do all of that.
+    """
     made = perform(config, "token.create", username=username, scopes=scopes)
     show(made, as_json=as_json, text=lambda: str(made["token"]))
 
@@ -219,11 +222,12 @@ async def create_token(instance: Instance, *, username: str, scopes: str) -> dic
         found = await sessions.get_member(tx, instance.here, username)
         if not found.may_sign_in:
             raise Invalid(f"{found.account.username} may not sign in")
-        made = await tokens.issue(tx, instance.here, found, scopes, by=BY)
+        granted = tokens.with_administration(tokens.check_scopes(scopes), found)
+        made = await tokens.issue(tx, instance.here, found, granted, by=BY)
     return {
         "token": made,
         "token_type": "Bearer",
-        "scopes": tokens.check_scopes(scopes),
+        "scopes": granted,
         "username": found.account.username,
     }
 

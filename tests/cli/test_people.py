@@ -128,3 +128,12 @@ def test_a_table_shows_no_control_characters() -> None:
         [{"name": "a\x1b[31m\n", "empty": "", "yes": True, "many": ["a", "b"]}], "name", "empty", "yes", "many"
     )
     assert text.splitlines()[1] == "a\\x1b[31m\\n  –      yes  a, b"
+
+
+def test_a_token_for_an_admin_includes_the_administration_and_a_members_does_not(place: Place) -> None:
+    assert place.run("member", "create", "boss", "--email", "boss@lyon.example", "--role", "admin").status == 0
+    assert place.run("member", "create", "roy", "--email", "roy@lyon.example").status == 0
+    admin = place.run("token", "create", "boss", "--scopes", "read write follow push", "--json").json
+    assert admin["scopes"] == "read write follow push admin:read admin:write"
+    member = place.run("token", "create", "roy", "--scopes", "read write follow push", "--json").json
+    assert member["scopes"] == "read write follow push"
