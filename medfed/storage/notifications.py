@@ -14,7 +14,8 @@ from medfed.storage.statements import sql
 _PAGE = Paged(
     """
     SELECT n.id, n.account_id, n.kind, n.from_id, n.post_id, n.created_at FROM notification n
-    WHERE n.account_id = :account_id AND n.kind IN :kinds[text] AND (CAST(:from_id AS BIGINT) = 0 OR n.from_id = :from_id)
+    WHERE n.account_id = :account_id AND n.kind IN :kinds[text]
+      AND (CAST(:from_id AS BIGINT) = 0 OR n.from_id = :from_id)
       AND EXISTS (SELECT 1 FROM account a WHERE a.id = n.from_id AND a.suspended_at IS NULL)
     """,
     "n.id",
