@@ -137,6 +137,9 @@ class Deliverer:
                 done.append(delivery.id)
                 if outcome.scheme and outcome.scheme != scheme:
                     scheme = news = outcome.scheme
+                if len(done) >= SETTLE_AFTER:
+                    await self._settle_done(host, done, news)
+                    done, news = [], None
                 continue
             await self._settle_done(host, done, news)
             done = []

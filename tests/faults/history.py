@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from medfed.delivery.send import SETTLE_AFTER
 from medfed.storage.connect import connect
 from medfed.storage.database import Row
 from medfed.storage.statements import sql
@@ -77,8 +78,8 @@ class Aftermath:
             await store.aclose()
 
 
-RESENT_AFTER_A_KILL = 10
-"""Deliveries of one lane that a kill may repeat: those made and not yet settled."""
+RESENT_AFTER_A_KILL = SETTLE_AFTER + 1
+"""Deliveries of one lane that a kill may repeat: those made and not yet settled, and the one on its way."""
 
 
 def violations(history: History, after: Aftermath) -> list[str]:
