@@ -5,8 +5,8 @@ from typing import Final
 
 from medfed.accounts.peers import PeerLevels
 from medfed.activitypub.uris import same_origin
-from medfed.activitypub.wire import Activity, reference
-from medfed.domain.accounts import Account
+from medfed.activitypub.wire import POST_KINDS, Activity, reference
+from medfed.domain.accounts import KINDS, Account
 from medfed.domain.peers import Level
 from medfed.inbox.authenticate import Authenticated
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
@@ -21,7 +21,8 @@ class Admitted:
     level: Level
 
 
-_OWN_OBJECT: Final = frozenset({"Create", "Update"})
+_HAS_AUTHOR: Final = POST_KINDS | KINDS
+"""What only its author (or, an actor, itself) updates; other objects, such as credentials, carry their own proof."""
 
 
 def admit(levels: PeerLevels, authenticated: Authenticated) -> Admitted:
@@ -46,10 +47,14 @@ def again(actor: Account, activity: Activity, level: Level) -> Admitted:
     return Admitted(actor=actor, activity=activity, level=level)
 
 
+def _is_updated(activity: Activity) -> bool:
+    return activity.kind == "Update" and activity.object_kind in _HAS_AUTHOR
+
+
 def _check_object(activity: Activity) -> None:
     """Nobody creates, changes, deletes or undoes what is somebody else's (D01, D05–D07, A09)."""
     embedded = activity.object
-    if activity.kind in _OWN_OBJECT and embedded is not None and "proof" not in embedded:
+    if embedded is not None and (activity.kind == "Create" or _is_updated(activity)):
         owner = reference(embedded.get("attributedTo")) or activity.object_id
         if owner != activity.actor:
             raise OriginMismatch("the object is not by the activity's actor")

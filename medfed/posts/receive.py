@@ -138,10 +138,10 @@ async def _revise_poll(tx: Transaction, post: Post, said: PeerPost) -> None:
     poll = _poll(said)
     if known is None or poll is None:
         return
-    if sum(option.votes for option in poll.options) < sum(option.votes for option in known.options):
-        return  # votes are not taken back: an older count, or none at all (D09)
     if [option.title for option in known.options] != [option.title for option in poll.options]:
         return
+    if any(now.votes < before.votes for now, before in zip(poll.options, known.options, strict=True)):
+        return  # votes are not taken back: this is an older count, or none at all (D09)
     await posts.put_poll(
         tx, replace(poll, post_id=post.id, multiple=known.multiple, closed=known.closed or poll.closed)
     )
