@@ -38,7 +38,7 @@ def _told(found: Mapping[str, Any]) -> list[str]:
         it = found["start"]
         lines += [
             f"start      first answer after {it['seconds']:.2f} s (bar: 1.5), "
-            f"{it['cpu_seconds']:.2f} s of processor time",
+            f"{it['cpu_seconds']:.2f} s of processor time; a bare Starlette application: {it['floor_seconds']:.2f} s",
             f"           idle {it['idle_mb']['rss']:.0f} MB resident (bar: 130), "
             f"{it['idle_mb']['pss']:.0f} MB own share",
         ]

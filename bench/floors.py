@@ -64,16 +64,28 @@ def durable_commits(folder: Path, *, seconds: float = 0.5) -> float:
     return count / (time.perf_counter() - began)
 
 
+def _bare(folder: Path, port: int) -> Process:
+    arguments = [
+        *(sys.executable, "-m", "uvicorn", "bench.floors:app", "--port", str(port)),
+        *("--no-access-log", "--log-level", "warning", "--loop", "uvloop", "--http", "httptools"),
+    ]
+    return Process(arguments=arguments, log=folder / "floor.log").start()
+
+
+async def start(folder: Path) -> float:
+    """Seconds until a bare Starlette application under the same server gives its first answer."""
+    port = free_port()
+    process = _bare(folder, port)
+    try:
+        return await answers(process, f"127.0.0.1:{port}")
+    finally:
+        process.stop()
+
+
 async def handler(folder: Path, request: bytes, *, count: int, connections: int) -> dict[str, float]:
     """A bare Starlette POST of the same bytes under the same server: per second, and µs of processor time each."""
     port = free_port()
-    process = Process(
-        arguments=[
-            *(sys.executable, "-m", "uvicorn", "bench.floors:app", "--port", str(port)),
-            *("--no-access-log", "--log-level", "warning", "--loop", "uvloop", "--http", "httptools"),
-        ],
-        log=folder / "floor.log",
-    ).start()
+    process = _bare(folder, port)
     try:
         await answers(process, f"127.0.0.1:{port}")
         await send([request] * 200, f"127.0.0.1:{port}", connections=connections, rate=0)

@@ -5,7 +5,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from bench import stage
+from bench import floors, stage
 
 SETTLES_WITHIN = 2.0
 
@@ -14,8 +14,10 @@ async def measure(folder: Path, times: int = 3) -> dict[str, Any]:
     """Seconds from starting the process to its first 200 on /livez, and MB resident a moment later."""
     place = await stage.build(folder)
     took: list[float] = []
+    bare: list[float] = []
     memory: dict[str, float] = {}
     for _ in range(times):
+        bare.append(await floors.start(folder))
         server = stage.server(place).start()
         try:
             took.append(await stage.answers(server, place.authority))
@@ -25,4 +27,5 @@ async def measure(folder: Path, times: int = 3) -> dict[str, Any]:
             cpu = server.cpu()
         finally:
             server.stop()
-    return {"seconds": statistics.median(took), "cpu_seconds": cpu, "idle_mb": memory}
+    floor = statistics.median(bare)
+    return {"seconds": statistics.median(took), "floor_seconds": floor, "cpu_seconds": cpu, "idle_mb": memory}
