@@ -28,6 +28,14 @@ _LIST = Paged(
     """,
     "c.id",
 )
+_FOUND = Paged(
+    f"""
+    SELECT {_COLUMNS} FROM clinical_case c JOIN account a ON a.id = c.account_id
+    WHERE a.suspended_at IS NULL
+      AND (LOWER(c.title) LIKE :part ESCAPE '!' OR LOWER(c.presentation) LIKE :part ESCAPE '!')
+    """,
+    "c.id",
+)
 _PUT = sql(
     """
     INSERT INTO clinical_case (
@@ -69,6 +77,12 @@ async def of_posts(view: View, ids: Iterable[int]) -> dict[int, Case]:
 async def listed(view: View, page: Page, *, specialty: str = "", stage: str = "") -> list[Case]:
     """Cases, newest first, whoever may read them."""
     return [_case(row) for row in await _LIST.rows(view, page, specialty=specialty, stage=stage)]
+
+
+async def search(view: View, text: str, page: Page) -> list[Case]:
+    """Cases whose title or presentation contains `text`, newest first, whoever may read them."""
+    quoted = text.casefold().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return [_case(row) for row in await _FOUND.rows(view, page, part=f"%{quoted}%")]
 
 
 async def put(tx: Transaction, case: Case) -> int:

@@ -1,6 +1,6 @@
 """Lists of cases that their reader may read, wherever a page shows some."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from medfed.domain.cases import Case
@@ -20,14 +20,32 @@ _AWAITING: Final = 3
 _MANY_ANSWERS: Final = 8
 
 Found = list[tuple[Case, Post]]
+Candidates = Callable[[Page], Awaitable[list[Case]]]
 
 
 async def readable(view: View, visit: Visit, wanted: Page, *, specialty: str = "", stage: str = "") -> Found:
     """A page of cases, newest first, filled with what the visitor may read (A18)."""
+
+    async def candidates(part: Page) -> list[Case]:
+        return await cases.listed(view, part, specialty=specialty, stage=stage)
+
+    return await _filled(view, visit, wanted, candidates)
+
+
+async def containing(view: View, visit: Visit, text: str, wanted: Page) -> Found:
+    """Cases whose words contain `text`, among those that the visitor may read."""
+
+    async def candidates(part: Page) -> list[Case]:
+        return await cases.search(view, text, part)
+
+    return await _filled(view, visit, wanted, candidates)
+
+
+async def _filled(view: View, visit: Visit, wanted: Page, candidates: Candidates) -> Found:
     found: Found = []
     rest = wanted
     for _ in range(_ROUNDS):
-        batch = await cases.listed(view, rest, specialty=specialty, stage=stage)
+        batch = await candidates(rest)
         kept = await _kept(view, visit, batch)
         found = [*kept, *found] if wanted.forwards else [*found, *kept]
         if len(found) >= wanted.limit or len(batch) < rest.limit:

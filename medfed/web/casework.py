@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from medfed.cases import discuss
 from medfed.domain import cases as rules
+from medfed.domain import identity
 from medfed.domain.cases import Case, CaseDraft
 from medfed.domain.codes import SPECIALTIES, Language
 from medfed.domain.posts import Post
@@ -29,6 +30,7 @@ from medfed.web.views import (
     CaseView,
     CheckView,
     ChoiceView,
+    FindingView,
     FormView,
     PostView,
     SectionView,
@@ -180,7 +182,7 @@ async def post_edit(visit: Visit) -> Response:
     taken = await take_in(visit, kept_of=post.id)
     draft = replace(_draft(visit, taken), audience=found.audience, outcome=found.outcome)
     form = _form(visit, f"/cases/{found.id}/edit", draft)
-    problems = _wrong(visit, draft, taken)
+    problems = _wrong(visit, draft, taken) or _unread(visit, draft)
     if problems or visit.sent.text("do") == "check":
         status = 422 if problems else 200
         return await _editor(visit, replace(form, errors=problems), taken, of=found, status=status)
@@ -244,8 +246,34 @@ def _form(visit: Visit, action: str, draft: CaseDraft) -> FormView:
         "audience": draft.audience,
         "consent": draft.consent_basis,
         "language": draft.language or visit.language,
+        "reread": visit.sent.text("reread"),
     }
     return FormView(action=action, values=typed, chosen={"specialties": frozenset(draft.specialties)})
+
+
+_KINDS: Final = {
+    "name": (N_("Name"), N_("the patient")),
+    "date": (N_("Exact date"), N_("day −12")),
+    "age": (N_("Age over 89"), N_("90 years and over")),
+    "number": (N_("Number"), N_("no number")),
+    "contact": (N_("Address or telephone"), N_("nothing")),
+    "address": (N_("Place"), N_("at home")),
+}
+
+
+def _findings(visit: Visit, form: FormView) -> tuple[FindingView, ...]:
+    """Passages that may identify the patient, with what could stand there instead."""
+    found = identity.passages(*(form.value(name) for name in ("title", *rules.TEXTS)))
+    return tuple(
+        FindingView(
+            before=f"{each.before} ",
+            passage=each.text,
+            after=f" {each.after}",
+            kind=visit.say(_KINDS[each.kind][0]),
+            replacement=visit.say(_KINDS[each.kind][1]),
+        )
+        for each in found
+    )
 
 
 async def _problems(view: View, visit: Visit, draft: CaseDraft, taken: Pictures) -> dict[str, str]:
@@ -253,7 +281,15 @@ async def _problems(view: View, visit: Visit, draft: CaseDraft, taken: Pictures)
     wrong = _wrong(visit, draft, taken)
     if not wrong:
         await discuss.check(view, visit.account, draft)
+        wrong |= _unread(visit, draft)
     return wrong
+
+
+def _unread(visit: Visit, draft: CaseDraft) -> dict[str, str]:
+    """Passages that may identify the patient stop a case until its author says that they do not."""
+    if visit.sent.text("reread") or not identity.passages(draft.title, *(getattr(draft, name) for name in rules.TEXTS)):
+        return {}
+    return {"findings": visit.say(N_("Some passages may identify the patient. Change them, or say that they do not."))}
 
 
 def _wrong(visit: Visit, draft: CaseDraft, taken: Pictures) -> dict[str, str]:
@@ -287,6 +323,7 @@ async def _editor(
             form=checked,
             audiences=choices(visit, them, offered, audience),
             checks=_checks(visit, checked, taken),
+            findings=_findings(visit, checked),
             images=pictures.shown(visit, taken),
             forecast=forecast(visit, them, audience),
             specialties=specialties(visit),
@@ -315,4 +352,7 @@ def _checks(visit: Visit, form: FormView, taken: Pictures) -> tuple[CheckView, .
         rows.append((N_("Consent for the images"), form.value("consent", "none") != "none", "consent"))
         described = all(file.description for file in taken.files)
         rows.append((N_("Images described"), described, f"alt-{taken.files[0].id}"))
+    found = _findings(visit, form)
+    if found:
+        rows.append((N_("Passages that may identify the patient"), bool(visit.sent.text("reread")), "findings"))
     return tuple(CheckView(word=visit.say(word), done=done, anchor=anchor) for word, done, anchor in rows)

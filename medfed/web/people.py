@@ -25,6 +25,7 @@ from medfed.relations import follow as relating
 from medfed.storage import accounts, credentials, posts, relations, timelines
 from medfed.storage.database import View
 from medfed.verification.standing import states_for
+from medfed.web import casebook
 from medfed.web.casework import specialties
 from medfed.web.present import around, items, one, people, person, post_path
 from medfed.web.proofs import credential_view
@@ -259,7 +260,10 @@ async def search(visit: Visit) -> Response:
             found = await read.readable(view, visit.instance.here, visit.viewer, [looked_up])
         else:
             found = await read.fill(view, visit.instance.here, visit.viewer, wanted, candidates)
-        shown = await items(view, visit, found)
+        matching = [] if looked_up else await casebook.containing(view, visit, query, Page(limit=10))
+        of_cases = {post.id for _, post in matching}
+        others = await items(view, visit, [post for post in found if post.id not in of_cases])
+        shown = (*await casebook.cards(view, visit, matching), *others)
     return await page(
         visit,
         "search",

@@ -115,14 +115,14 @@ def requirement(visit: Visit, requires: Requirement | None) -> str | None:
     if requires is None or requires == Requirement():
         return None
     parts = [
-        *(visit.say(words.english("practitioner", code)) for code in requires.professions),
-        *(visit.say(words.english("specialty", code)) for code in requires.specialties),
+        *(visit.word("practitioner", code) for code in requires.professions),
+        *(visit.word("specialty", code) for code in requires.specialties),
         *requires.countries,
     ]
     who = ", ".join(parts) or visit.say(words.READERS["verified"])
     if requires.min_assurance == "low":
         return who
-    level = visit.say(words.english("assurance", requires.min_assurance))
+    level = visit.word("assurance", requires.min_assurance)
     return visit.say(N_("%(who)s, level %(level)s or more"), who=who, level=level)
 
 

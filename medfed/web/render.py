@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from medfed.domain.codes import PROFESSIONS, SPECIALTIES, Language
 from medfed.kernel.clock import Millis, iso
 from medfed.web import when, words
 from medfed.web.static import address
@@ -35,6 +36,10 @@ class Pages:
         """A message outside of a template (flash, form error), in that language, as plain text."""
         translated = self.translations(language).gettext(message)
         return translated % values if values else translated
+
+    def word(self, language: str, vocabulary: str, code: str) -> str:
+        """The word for a code."""
+        return _Speaker(language, self.translations(language)).word(vocabulary, code)
 
     def age(self, language: str, band: str) -> str:
         """An age band in words."""
@@ -142,7 +147,20 @@ class _Speaker:
 
     def word(self, vocabulary: str, code: str) -> str:
         """The word for a code."""
-        return self._say(words.english(vocabulary, code))
+        if code in words.VOCABULARIES[vocabulary]:
+            return self._say(words.english(vocabulary, code))
+        return self._coded(vocabulary, code) or words.english(vocabulary, code)
+
+    def _coded(self, vocabulary: str, code: str) -> str:
+        """What our own code lists call it, where the pages have no word of their own."""
+        language: Language = "fr" if self._language == "fr" else "en"
+        if vocabulary == "practitioner" and code in PROFESSIONS:
+            return PROFESSIONS[code].label(language)
+        if vocabulary == "specialty" and code in SPECIALTIES:
+            return SPECIALTIES[code].label(language)
+        if vocabulary == "specialist" and code in SPECIALTIES:
+            return SPECIALTIES[code].holder(language)
+        return ""
 
     def audience_words(self, audience: AudienceView) -> str:
         """Who can read it: "Attested physicians · 6 instances"."""

@@ -1,5 +1,7 @@
 """Puts a page together: the frame of whoever reads around what it shows."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -26,6 +28,16 @@ from medfed.web.visit import Access, Visit, flash_cookie
 
 PER_PAGE: Final = 20
 _READ: Final = "notifications"
+_ADMINISTRATION: Final[Mapping[str, Access]] = {
+    "overview": Access.STAFF,
+    "peers": Access.ADMIN,
+    "verification": Access.VERIFIER,
+    "reports": Access.MODERATOR,
+    "policy": Access.ADMIN,
+    "audit": Access.ADMIN,
+    "back": Access.MEMBER,
+}
+"""Who is shown which entry of the administration: those who may open it."""
 
 
 async def page(
@@ -108,7 +120,8 @@ async def _navigation(view: View, visit: Visit, current: str, *, administration:
     if visit.viewer is None:
         return None
     if administration:
-        return admin_nav(current)
+        nav = admin_nav(current)
+        return replace(nav, items=tuple(item for item in nav.items if visit.may(_ADMINISTRATION[item.key])))
     unread = await notifications.count_after(view, visit.viewer.id, await last_read(view, visit))
     return main_nav(current, notices=unread, administrator=visit.may(Access.STAFF))
 

@@ -120,8 +120,9 @@ async def _peers_page(visit: Visit, form: FormView, note: str = "", status: int 
         known = await peers.everyone(view)
         follows = await trust.follows_by_host(view)
         waiting = {row["host"]: int(row["waiting"]) for row in await outbox.overview(view)}
+        names = await _names(view, known)
         unsettled = [each.did for each in await trust.every_issuer(view) if each.state == "key-discontinuity"]
-    rows = [_peer_row(each, effective(each, mode), follows, waiting) for each in known]
+    rows = [_peer_row(each, effective(each, mode), names.get(each.domain, ""), follows, waiting) for each in known]
     rows.sort(key=lambda row: (-list(Level).index(Level(row.level)), row.domain))
     return await page(
         visit,
@@ -137,9 +138,18 @@ async def _peers_page(visit: Visit, form: FormView, note: str = "", status: int 
     )
 
 
-def _peer_row(each: Peer, level: Level, follows: Mapping[str, int], waiting: Mapping[str, int]) -> PeerRowView:
+async def _names(view: View, known: Sequence[Peer]) -> dict[str, str]:
+    """What peers call themselves, where we know their instance actor."""
+    actors = {f"{scheme}://{each.domain}/actor": each.domain for each in known for scheme in ("https", "http")}
+    actors |= {each.actor_uri: each.domain for each in known if each.actor_uri}
+    return {actors[uri]: account.name for uri, account in (await accounts.find_by_uris(view, actors)).items()}
+
+
+def _peer_row(
+    each: Peer, level: Level, name: str, follows: Mapping[str, int], waiting: Mapping[str, int]
+) -> PeerRowView:
     return PeerRowView(
-        name=each.note or each.domain.partition(":")[0],
+        name=name or each.domain,
         domain=each.domain,
         level=level.value,
         receives=_RECEIVES[level],

@@ -8,6 +8,7 @@ from typing import ClassVar, Final, Literal, TypeAlias
 
 from markupsafe import Markup
 
+from medfed.domain.codes import SPECIALTIES
 from medfed.kernel.clock import Millis
 from medfed.web import words
 
@@ -82,7 +83,7 @@ class StampView:
         """Vocabulary and code of what is claimed, or None when only `title` says it."""
         if self.title is not None:
             return None
-        if self.specialty in words.SPECIALISTS and self.profession == "physician":
+        if self.specialty in SPECIALTIES and self.profession == "physician":
             return "specialist", str(self.specialty)
         return "practitioner", self.profession
 

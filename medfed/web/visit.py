@@ -122,6 +122,10 @@ class Visit:
         """A message in the visitor's language."""
         return self.front.pages.say(self.language, message, **values)
 
+    def word(self, vocabulary: str, code: str) -> str:
+        """The word for a code, in the visitor's language."""
+        return self.front.pages.word(self.language, vocabulary, code)
+
     def preference(self, name: str, default: str) -> str:
         """What the member has chosen for themselves."""
         chosen = self.member.preferences.get(name) if self.member else None

@@ -189,14 +189,14 @@ async def test_checking_a_post_says_who_will_not_receive_it_and_publishes_nothin
         before = await lyon.home("helene")
         checked = await browser.post("/compose", {"content": "Un cas", "audience": "verified", "do": "check"})
         assert checked.status == 200
-        assert "0 of your 1 followers" in checked.text
+        assert "0 of your 1 follower," in checked.text
         assert "@roy@lille.test" in checked.text
         assert "not one that yours trusts" in checked.text
         await lyon.judges("lille.test", Level.TRUSTED)
         checked = await browser.post("/compose", {"content": "Un cas", "audience": "verified", "do": "check"})
         assert "no attestation that counts" in checked.text
         checked = await browser.post("/compose", {"content": "Un cas", "audience": "followers", "do": "check"})
-        assert "1 of your 1 followers" in checked.text
+        assert "1 of your 1 follower," in checked.text
         assert await lyon.home("helene") == before
 
 
@@ -358,6 +358,32 @@ async def test_images_of_a_case_need_consent_and_a_description(lyon: Site) -> No
     sent = {**CASE, "media_ids": media, f"alt_{media}": "IRM", "consent": "not_identifiable"}
     path = (await browser.post("/cases/new", sent)).location
     assert 'alt="IRM"' in (await browser.get(path)).text
+
+
+async def test_passages_that_may_identify_the_patient_are_shown_before_a_case_is_published(lyon: Site) -> None:
+    browser = await visitor(lyon, "author")
+    named = {**CASE, "presentation": "Mme Duvernay, vue le 14/03/2026."}
+    answer = await browser.post("/cases/new", named)
+    assert answer.status == 422
+    assert "<mark>Mme Duvernay</mark>" in answer.text
+    assert "<mark>14/03/2026</mark>" in answer.text
+    assert (await browser.post("/cases/new", {**named, "reread": "1"})).status == 303
+
+
+async def test_a_case_is_found_by_its_words(lyon: Site) -> None:
+    browser = await visitor(lyon, "author")
+    await browser.post("/cases/new", CASE)
+    assert "/cases/" in (await browser.get("/search?q=ROTATOIRE")).text
+    found = (await (await visitor(lyon, "reader")).get("/search?q=surdit%C3%A9")).text
+    assert found.count("Vertige rotatoire") == 1
+
+
+async def test_a_verifier_sees_only_the_administration_that_is_theirs(lyon: Site) -> None:
+    page = (await (await visitor(lyon, "verifier-1", role="verifier")).get("/admin")).text
+    nav = page.partition('aria-label="Administration"')[2].partition("</nav>")[0]
+    assert 'href="/admin/verification"' in nav
+    assert 'href="/admin/peers"' not in nav
+    assert 'href="/admin/reports"' not in nav
 
 
 async def test_the_list_of_cases_is_filtered(lyon: Site) -> None:

@@ -1,0 +1,78 @@
+"""What may identify a patient is found by its shape, and medicine is left alone."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medfed.domain.identity import MOST, passages
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "found"),
+    [
+        ("Mme Duvernay, 62 ans, adressée", "name", "Mme Duvernay"),
+        ("seen with Mr. O'Hara today", "name", "Mr. O'Hara"),
+        ("M. Le Goff est venu", "name", "M. Le Goff"),
+        ("Radiographie du 14/03/2026.", "date", "14/03/2026"),
+        ("CT of 2026-03-14 normal", "date", "2026-03-14"),
+        ("le 1er mars 2026 au soir", "date", "1er mars 2026"),
+        ("opéré le 12 novembre", "date", "12 novembre"),
+        ("on March 14, 2026 he fell", "date", "March 14, 2026"),
+        ("un homme de 93 ans", "age", "93 ans"),
+        ("a 101-year-old".replace("-y", " y"), "age", "101 year-old"),
+        ("joignable au 06 12 34 56 78", "contact", "06 12 34 56 78"),
+        ("écrire à p.durand@example.org", "contact", "p.durand@example.org"),
+        ("NIR 2 75 03 69 123 456 78", "number", "2 75 03 69 123 456 78"),
+        ("IPP : 80012345", "number", "IPP : 80012345"),
+        ("NHS no. 943 476 5919", "number", "NHS no. 943 476 5919"),
+        ("habite 12 rue des Tilleuls", "address", "12 rue des Tilleuls"),
+        ("lives at 12 Mill Lane now", "address", "12 Mill Lane"),
+    ],
+)
+def test_what_may_identify_the_patient_is_found(text: str, kind: str, found: str) -> None:
+    (passage,) = passages(text)
+    assert (passage.kind, passage.text) == (kind, found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PA 138/82 mmHg, FC 74/min, SpO₂ 98 % en air ambiant.",
+        "Troponine 9 puis 11 ng/L à trois heures, créatinine 92 µmol/L.",
+        "Homme de 62 ans, J−12, sevré en 2019.",
+        "Amlodipine 5 mg, 1 cp 3/j pendant 10 jours.",
+        "Femme, 50–54 ans. TDM en coupes de 1,25 mm.",
+        "2 may be enough; 3 of 5 criteria.",
+        "Score de Wells 4,5. Glasgow 15/15. pH 7.38, pCO2 38.",
+        "Le Dr Roy propose une IRM.",
+        "",
+    ],
+)
+def test_medicine_is_left_alone(text: str) -> None:
+    assert passages(text) == []
+
+
+def test_passages_come_in_order_with_the_words_around_them() -> None:
+    found = passages("Le 14/03/2026, Mme Duvernay, 62 ans, tombe.", "Rappel au 06 12 34 56 78.")
+    assert [passage.text for passage in found] == ["14/03/2026", "Mme Duvernay", "06 12 34 56 78"]
+    assert found[1].before == "Le 14/03/2026,"
+    assert found[1].after == ", 62 ans, tombe."
+
+
+def test_a_list_of_passages_has_an_end() -> None:
+    assert len(passages("Mme Durand. " * 200)) == MOST
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read(text: str) -> None:
+    for passage in passages(text):
+        assert passage.text in text
+
+
+@pytest.mark.parametrize("text", ["a" * 20_000, "1 " * 10_000, "Mme A" * 4_000, "a@" * 10_000, "12 Aa " * 3_000])
+def test_no_text_takes_long(text: str) -> None:
+    start = time.perf_counter()
+    passages(text)
+    assert time.perf_counter() - start < 2
