@@ -275,7 +275,8 @@ async def mark_gone(tx: Transaction, id_: int, at: Millis) -> None:
 
 async def mark_gone_at(tx: Transaction, inbox: str, at: Millis) -> None:
     """An inbox is gone, and so, until they are heard again, are those whose it was (J04)."""
-    await tx.run(_GONE_AT, inbox=inbox, at=at)
+    if await tx.run(_GONE_AT, inbox=inbox, at=at):
+        tx.wake(CHANGED)
 
 
 async def count_post(tx: Transaction, id_: int, by: int, at: Millis | None = None) -> None:
