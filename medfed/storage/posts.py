@@ -84,7 +84,13 @@ _RECOUNT = sql(
 )
 _LIKED_BY_URI = sql("SELECT post_id FROM reaction WHERE uri = :uri AND account_id = :account_id")
 _COUNT_REPLIES = sql(
-    "UPDATE post SET replies_count = (SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id) WHERE id = :id"
+    """
+    UPDATE post SET replies_count = (
+        SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id
+          AND (r.visibility IN ('public', 'unlisted') OR (r.visibility = post.visibility AND r.visibility <> 'direct'))
+    )
+    WHERE id = :id
+    """
 )
 _COUNT_BOOSTS = sql(
     "UPDATE post SET boosts_count = (SELECT COUNT(*) FROM post b WHERE b.boost_of_id = post.id) WHERE id = :id"
@@ -375,7 +381,7 @@ async def adopt_replies(tx: Transaction, post: Post) -> None:
 
 
 async def recount_replies(tx: Transaction, post_id: int) -> None:
-    """Recompute how many replies a post has."""
+    """Recompute how many replies a post has; those for fewer readers than the post are not counted (M06)."""
     await tx.run(_COUNT_REPLIES, id=post_id)
 
 

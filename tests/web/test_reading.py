@@ -249,3 +249,17 @@ async def test_peers_content_reaches_a_page_only_as_clean_markup() -> None:
         assert "bonjour" in page
         assert "<script>alert" not in page
         assert 'href="/@helene"' in page
+
+
+@pytest.mark.case("M06")
+async def test_an_answer_for_fewer_readers_is_not_even_counted() -> None:
+    async with a_world("lyon.test") as world:
+        site = world["lyon.test"]
+        question = await site.publishes("helene", "Qui connaît ce protocole ?")
+        await site.publishes("yanis", "@helene en privé", visibility="direct", reply_to=question)
+        assert (await site.copy_of(question)).replies_count == 0
+        await site.publishes("yanis", "Moi", reply_to=question)
+        assert (await site.copy_of(question)).replies_count == 1
+        page = (await (await visitor(site)).get(f"/@helene/{question.id}")).text
+        assert "1 answer" in page
+        assert "en privé" not in page
