@@ -43,4 +43,5 @@ def deed(visit: Visit, entry: AuditEntry, named: Mapping[str, str]) -> str:
     if said is None:
         return f"{entry.action} {subject}"
     detail = {name: str(value) for name, value in orjson.loads(entry.detail or "{}").items()}
-    return visit.say(said, **{"role": "", "to": "", **detail, "subject": subject})
+    level = visit.word("level", detail["to"]) if entry.action == "peer.set" and detail.get("to") else ""
+    return visit.say(said, **{"role": "", **detail, "to": level, "subject": subject})

@@ -38,8 +38,6 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
     ("2 to 8", N_("A poll has at least two different choices.")),
     ("distinct, not empty", N_("A poll has at least two different choices.")),
     ("at most", N_("This is too long.")),
-    ("taken", N_("This is taken already.")),
-    ("reserved", N_("This name is reserved.")),
     ("1 to 30 letters", N_("1 to 30 letters, digits, _ or -.")),
     ("not an e-mail", N_("This is not an e-mail address.")),
     ("too easy to guess", N_("This password is too easy to guess.")),
@@ -54,9 +52,15 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
     ("no Ed25519 key", N_("This account has no key that an attestation could be bound to.")),
     ("nobody of this name", N_("Nobody of this name was found.")),
     ("not a domain", N_("This is not a domain, such as chu-lyon.example.")),
-    ("this instance", N_("This is this instance itself.")),
 )
 """How a reason of the domain begins, or what it holds, and how a page says it; the first that fits."""
+
+
+_EXACTLY: Final[Mapping[str, str]] = {
+    "taken": N_("This is taken already."),
+    "reserved": N_("This name is reserved."),
+    "this instance": N_("This is this instance itself."),
+}
 
 
 def in_words(visit: Visit, error: Invalid) -> dict[str, str]:
@@ -68,6 +72,8 @@ def in_words(visit: Visit, error: Invalid) -> dict[str, str]:
 
 def reason(visit: Visit, what: str) -> str:
     """One reason, translated where it is known."""
+    if what in _EXACTLY:
+        return visit.say(_EXACTLY[what])
     for known, said in _REASONS:
         if known in what:
             return visit.say(said)

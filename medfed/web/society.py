@@ -24,6 +24,7 @@ from medfed.web.deeds import deed
 from medfed.web.people import CATEGORIES
 from medfed.web.present import around, one, people
 from medfed.web.problems import in_words, reason
+from medfed.web.proofs import note
 from medfed.web.sent import number
 from medfed.web.sheet import asked_page, page, paging
 from medfed.web.views import (
@@ -39,7 +40,7 @@ from medfed.web.views import (
     TallyView,
 )
 from medfed.web.visit import Visit, go
-from medfed.web.words import LEVELS, N_
+from medfed.web.words import LEVELS, N_, REASONS
 
 _OPEN_LISTED: Final = 200
 _LATEST: Final = 8
@@ -275,7 +276,10 @@ def _consequences(visit: Visit, effects: Effects) -> tuple[str, ...]:
         )
         for each in effects.levels[:20]
     ]
-    told += [f"@{each.account}: {reason(visit, each.reason.text)}" for each in effects.standings[:20]]
+    told += [
+        f"@{each.account}: {note(visit, each.reason) or visit.say(REASONS[each.after.value])}"
+        for each in effects.standings[:20]
+    ]
     if not told:
         told.append(visit.say(N_("Nothing would change for anybody.")))
     return tuple(told)

@@ -622,7 +622,7 @@ async def test_an_administrator_sets_the_level_of_a_peer(lyon: Site) -> None:
     assert lyon.instance.levels.is_trusted("lille.test")
     page = (await boss.get("/admin/peers")).text
     assert "lille.test" in page
-    assert "set the level of lille.test to trusted" in (await boss.get("/admin/audit")).text
+    assert "set the level of lille.test to Trusted" in (await boss.get("/admin/audit")).text
 
 
 async def test_the_policy_is_tried_before_it_is_applied(lyon: Site) -> None:
