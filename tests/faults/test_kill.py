@@ -40,8 +40,8 @@ async def test_what_is_owed_arrives_through_kills_in_order_at_every_host(
 ) -> None:
     cast = Cast.hire(hosts=12, per_host=1)
     async with a_scene(tmp_path, empty_database_url, cast, followed=True, following=True) as scene:
-        posts = await stage.promise_posts(scene.place, [f"Avis {number}" for number in range(60)])
-        await scene.ask_peer("/-/behave", json.dumps({"failing": 0.01, "delay": 0.02}).encode())
+        posts = await stage.promise_posts(scene.place, [f"Avis {number}" for number in range(30 * (KILLS + 1))])
+        await scene.ask_peer("/-/behave", json.dumps({"failing": 0.003, "delay": 0.02}).encode())
         await stage.answers(scene.server.start(), scene.place.authority)
         for _ in range(KILLS):
             await scene.kill_and_restart(scene.delivered, every=(20, 200))
