@@ -9,7 +9,7 @@ from medfed.delivery.hosts import ASIDE_AFTER
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post
 from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND
-from medfed.storage import outbox
+from medfed.storage import outbox, posts
 from medfed.storage.statements import sql
 from tests.support.stranger import Document, Puppet, Stranger
 from tests.support.world import Site, World, a_world
@@ -383,8 +383,6 @@ async def test_what_we_say_about_a_post_holds_nothing_of_it() -> None:
         for each in (note, opened):
             await alice.tells(lyon, alice.create(each))
         async with lyon.instance.store.view() as view:
-            from medfed.storage import posts  # noqa: PLC0415
-
             stored: list[Post] = list((await posts.find_by_uris(view, [note["id"], opened["id"]])).values())
         for post in stored:
             await lyon.likes("dr-roy", post)

@@ -10,6 +10,7 @@ import pytest
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post
 from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND, iso
+from medfed.kernel.errors import StorageDown
 from medfed.kernel.paging import Page
 from medfed.posts import read
 from medfed.storage import accounts, moderation, posts, relations, timelines
@@ -85,8 +86,6 @@ async def test_the_body_is_committed_before_202_is_said() -> None:
 
 @pytest.mark.case("A02")
 async def test_what_could_not_be_committed_is_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
-    from medfed.kernel.errors import StorageDown  # noqa: PLC0415
-
     async with a_world("lyon.test") as world:
         lyon, alice = await _stranger(world)
 

@@ -9,11 +9,11 @@ from medfed.accounts.lookup import FRESH
 from medfed.activitypub.uris import Uris, authority_of, same_origin
 from medfed.activitypub.wire import read_actor, read_post
 from medfed.domain.accounts import Account
-from medfed.domain.posts import Post
+from medfed.domain.posts import Poll, PollOption, Post
 from medfed.kernel.clock import MINUTE, SECOND, iso
 from medfed.kernel.errors import Malformed, MedfedError, OriginMismatch, RemoteFailure
 from medfed.storage import accounts, posts
-from tests.support.stranger import PUBLIC, Document, Puppet, Stranger, signed
+from tests.support.stranger import PUBLIC, Document, Puppet, Stranger, get_letter, signed
 from tests.support.world import Site, World, a_world
 
 ME = "https://lyon.test/users/dr-roy"
@@ -379,8 +379,6 @@ async def test_a_poll_counts_what_its_author_says_and_only_upwards() -> None:
 
 @pytest.mark.case("D09")
 async def test_a_vote_counts_once_for_a_voter_who_may_read_the_question() -> None:
-    from medfed.domain.posts import Poll, PollOption  # noqa: PLC0415
-
     async with a_world("lyon.test") as world:
         lyon, alice, _ = await _scene(world)
         poll = Poll(
@@ -482,8 +480,6 @@ def test_one_host_has_one_spelling() -> None:
     "resource", ["https://lyon.test:x/", "https://[/", "acct:@", "acct:a@b@c", "https:", ":", "x:y"]
 )
 async def test_a_resource_that_cannot_be_is_not_found(resource: str) -> None:
-    from tests.support.stranger import get_letter  # noqa: PLC0415
-
     async with a_world("lyon.test") as world:
         lyon = world["lyon.test"]
         answer = await get_letter(lyon, f"/.well-known/webfinger?resource={resource}").send(lyon)
