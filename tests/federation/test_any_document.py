@@ -25,18 +25,19 @@ ALICE = "https://good.test/users/alice"
 MEMBERS = (
     "@context", "id", "type", "actor", "object", "target", "to", "cc", "bto", "bcc", "audience", "attributedTo",
     "content", "contentMap", "name", "nameMap", "summary", "summaryMap", "tag", "attachment", "url", "href", "icon",
-    "image", "inReplyTo", "published", "updated", "endTime", "closed", "oneOf", "anyOf", "votersCount", "replies", "totalItems",
-    "sensitive", "source", "mediaType", "blurhash", "width", "focalPoint", "publicKey", "publicKeyPem", "owner",
-    "assertionMethod", "controller", "publicKeyMultibase", "inbox", "outbox", "followers", "following", "endpoints",
-    "sharedInbox", "preferredUsername", "manuallyApprovesFollowers", "discoverable", "alsoKnownAs", "movedTo",
-    "attestations", "audiencePolicy", "profession", "specialty", "jurisdictions", "minAssurance", "case", "stage",
-    "medfed:audiencePolicy", "proof",
+    "image", "inReplyTo", "published", "updated", "endTime", "closed", "oneOf", "anyOf", "votersCount", "replies",
+    "totalItems", "sensitive", "source", "mediaType", "blurhash", "width", "focalPoint", "publicKey", "publicKeyPem",
+    "owner", "assertionMethod", "controller", "publicKeyMultibase", "inbox", "outbox", "followers", "following",
+    "endpoints", "sharedInbox", "preferredUsername", "manuallyApprovesFollowers", "discoverable", "alsoKnownAs",
+    "movedTo", "attestations", "audiencePolicy", "profession", "specialty", "jurisdictions", "minAssurance", "case",
+    "stage", "medfed:audiencePolicy", "proof",
 )  # fmt: skip
 WORDS = (
     ALICE, f"{ALICE}/followers", f"{ALICE}/inbox", "https://good.test/notes/1", "https://evil.test/1", PUBLIC,
     "as:Public", "Public", "public", "", " ", "https://", "https://[", "https://good.test:x/", "https://\u00e4.test/",
-    "acct:a@b",     "2026-11-25T10:00:00Z", "9999-12-31T23:59:59+14:00", "0001-01-01T00:00:00Z", "2026-11-25", "T", "medfed:physician",
-    "high", "image/png", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "z6Mk", "\u202e", "a" * 3_000,
+    "acct:a@b", "2026-11-25T10:00:00Z", "9999-12-31T23:59:59+14:00", "0001-01-01T00:00:00Z", "2026-11-25", "T",
+    "medfed:physician", "high", "image/png", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "z6Mk",
+    "\u202e", "a" * 3_000,
 )  # fmt: skip
 TYPES = sorted(
     {*POST_KINDS, *KINDS, *(line.activity for line in ROUTES), "Mention", "Hashtag", "PropertyValue", "Link"}
