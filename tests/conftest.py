@@ -1,3 +1,3 @@
-"""Fixtures that every test may ask for; each is defined, and explained, in tests/support."""
+"""Fixtures that every test may ask for, and a summary; each is defined, and explained, in tests/support."""
 
-pytest_plugins = ["tests.support.databases"]
+pytest_plugins = ["tests.support.databases", "tests.support.cases"]

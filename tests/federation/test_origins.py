@@ -8,7 +8,7 @@ import pytest
 from medfed.accounts.lookup import FRESH
 from medfed.activitypub.uris import Uris, authority_of, same_origin
 from medfed.activitypub.wire import read_actor, read_post
-from medfed.domain.accounts import Account
+from medfed.domain.accounts import Account, parse_handle
 from medfed.domain.posts import Poll, PollOption, Post
 from medfed.kernel.clock import MINUTE, SECOND, iso
 from medfed.kernel.errors import Malformed, MedfedError, OriginMismatch, RemoteFailure
@@ -551,3 +551,32 @@ async def test_an_outage_of_the_actors_server_only_delays_what_it_says() -> None
         account = await lyon.find(alice.handle)
         assert account is not None
         assert account.display_name == "Alice Martin"
+
+
+@pytest.mark.case("D13")
+async def test_a_handle_on_another_domain_counts_only_if_both_domains_say_so() -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice, mallory = await _scene(world)
+        evil = mallory.home
+        evil.subjects["director"] = (alice.handle, mallory.uri)
+        found = await lyon.instance.lookup.handle(parse_handle("director@evil.test"))
+        assert found.handle == mallory.handle
+        evil.subjects["alice"] = (f"alice@{evil.authority}", alice.uri)
+        found = await lyon.instance.lookup.handle(parse_handle("alice@evil.test"))
+        assert found.handle == alice.handle
+        kept = await lyon.find(alice.handle)
+        assert kept is not None
+        assert kept.uri == alice.uri
+
+
+@pytest.mark.case("B16")
+async def test_two_instances_that_answer_only_who_signs_can_meet() -> None:
+    """To verify a follow each fetches the other's instance actor, which is there for all: no deadlock, few requests."""
+    async with a_world("lyon.test", "lille.test") as world:
+        await world["lyon.test"].member("dr-dupont")
+        await world["lille.test"].follows("dr-roy", "dr-dupont@lyon.test")
+        await world.settle()
+        assert await world["lyon.test"].follow_of("dr-roy@lille.test", "dr-dupont") == "accepted"
+        for domain in ("lyon.test", "lille.test"):
+            keys = [request for request in world.internet.sent_to(domain) if request.method == "GET"]
+            assert len(keys) <= 4, [request.url for request in keys]

@@ -196,6 +196,8 @@ class Stranger:
     """What the next deliveries are answered with, first come first served; afterwards 202."""
     always: tuple[int, Mapping[str, str]] | None = None
     """What every delivery is answered with, once `answers` are used up."""
+    subjects: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """What WebFinger says of a name, where that is not the truth: (name@domain, actor id)."""
     content_type: str = ACTIVITY_JSON
     _serial: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -251,11 +253,12 @@ class Stranger:
 
     async def _find(self, query: str, send: Send) -> None:
         name = query.partition("acct:")[2].partition("@")[0]
-        if f"/users/{name}" not in self.documents:
+        subject, href = self.subjects.get(name, (f"{name}@{self.authority}", f"{self.base}/users/{name}"))
+        if name not in self.subjects and f"/users/{name}" not in self.documents:
             await _answer(send, 404, {})
             return
-        link = {"rel": "self", "type": ACTIVITY_JSON, "href": f"{self.base}/users/{name}"}
-        body = orjson.dumps({"subject": f"acct:{name}@{self.authority}", "links": [link]})
+        link = {"rel": "self", "type": ACTIVITY_JSON, "href": href}
+        body = orjson.dumps({"subject": f"acct:{subject}", "links": [link]})
         await _answer(send, 200, {"content-type": "application/jrd+json"}, body)
 
     async def _take(self, receive: Receive, send: Send) -> None:
