@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -81,8 +82,9 @@ async def plan(store: Store, *, known: Sequence[Migration] | None = None) -> lis
         return await _waiting(view, known)
 
 
+@cache
 def bundled(engine: Engine) -> list[Migration]:
-    """The migrations that this program carries, in order."""
+    """The migrations that this program carries, in order. They do not change while it runs."""
     return read(resources.files("medfed.storage").joinpath("migrations"), engine)
 
 

@@ -188,12 +188,13 @@ class Medfed:
             "MEDFED_FEDERATION__MODE": "open",
             "MEDFED_LIMITS__ENABLED": "false",
         }
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, stdin: str = "") -> str:
         """Run a command to its end; what it printed."""
         done = subprocess.run(
             self._command(*arguments),
+            input=stdin,
             cwd=ROOT,
             env=self._environment,
             capture_output=True,
@@ -278,7 +279,7 @@ class Peer:
         self._process: subprocess.Popen[bytes] | None = None
         self.port, self._control = free_port(), free_port()
         self.domain = f"127.0.0.1:{self.port}"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
         """Start the process; Raises Unavailable when its packages cannot be had."""
