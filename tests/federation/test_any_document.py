@@ -79,7 +79,7 @@ likely_actors = documents.map(
 likely_activities = documents.map(
     lambda document: {"id": "https://good.test/1", "type": "Create", "actor": ALICE, **document}
 )
-slow = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @given(documents | likely_posts)
