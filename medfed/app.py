@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from medfed.api.errors import answer as answer_api
@@ -18,6 +18,7 @@ from medfed.discovery.routes import ROUTES as DISCOVERY
 from medfed.edge import CORS_HEADERS, Json, Manners, Route, Router, allows_other_origins, wants_page
 from medfed.inbox.http import routes as inbox_routes
 from medfed.instance import Instance
+from medfed.kernel.correlation import request_id
 from medfed.kernel.errors import Broken, MedfedError, NotFound, RemoteFailure
 from medfed.web.errors import answer as answer_page
 from medfed.web.render import Pages
@@ -94,6 +95,8 @@ class _Application:
 
     async def _unrouted(self, request: Request, methods: Sequence[str]) -> Response:
         edge = "api" if request.url.path.startswith(("/api/", "/oauth/")) else "web"
+        if methods and wants_page(request):
+            return PlainTextResponse("This address takes no such request.\n", 405, {"allow": ", ".join(methods)})
         if methods:
             return Json({"error": "method not allowed"}, status_code=405, headers={"allow": ", ".join(methods)})
         return await self._refusal(request, NotFound("there is nothing here"), edge)
@@ -128,4 +131,7 @@ def _answer_peer(error: MedfedError) -> Response:
 
 async def _answer_crash(request: Request, _error: Exception) -> Response:
     """Something that nobody foresaw: logged by the server with the request id, explained to nobody."""
-    return Json({"error": "internal error", "request_id": request.headers.get("x-request-id", "")}, status_code=500)
+    if wants_page(request):
+        text = f"Something failed on this instance. Nothing you can do about it.\nRequest {request_id.get()}\n"
+        return PlainTextResponse(text, status_code=500)
+    return Json({"error": "internal error", "request_id": request_id.get()}, status_code=500)

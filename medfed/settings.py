@@ -32,6 +32,9 @@ class InstanceSettings(_Section):
     ] = ""
     name: Annotated[str, Field(description="The name members and peers see.")] = ""
     contact: Annotated[str, Field(description="E-mail address of the people who answer for it.")] = ""
+    source_url: Annotated[
+        str, Field(description="Where the source of the running version can be had; shown in the footer (AGPL §13).")
+    ] = ""
     languages: Annotated[tuple[str, ...], Field(description="Languages of the interface, best first.")] = (
         "en",
         "fr",

@@ -9,8 +9,6 @@ from medfed.domain.accounts import Account
 
 NODEINFO_VERSIONS: Final = ("2.0", "2.1")
 _NODEINFO_SCHEMA: Final = "http://nodeinfo.diaspora.software/ns/schema/"
-SOURCE: Final = "https://www.gnu.org/licenses/agpl-3.0"
-"""Repository of the software; replaced by an operator who runs a changed one."""
 
 
 def webfinger(uris: Uris, account: Account) -> dict[str, object]:
@@ -47,12 +45,20 @@ def nodeinfo_links(uris: Uris) -> dict[str, object]:
 
 
 def nodeinfo(
-    version: str, *, name: str, open_registration: bool, members: int, month: int, half_year: int, posts: int
+    version: str,
+    *,
+    name: str,
+    open_registration: bool,
+    members: int,
+    month: int,
+    half_year: int,
+    posts: int,
+    source: str = "",
 ) -> dict[str, object]:
     """What this server is, and how busy."""
     software: dict[str, object] = {"name": "medfed", "version": __version__}
-    if version == "2.1":
-        software["homepage"] = SOURCE
+    if version == "2.1" and source:
+        software["repository"] = source
     return {
         "version": version,
         "software": software,

@@ -81,6 +81,7 @@ async def nodeinfo(request: Request) -> Response:
             month=await accounts.count_active_since(view, now - 30 * DAY),
             half_year=await accounts.count_active_since(view, now - 180 * DAY),
             posts=await posts.count_local(view),
+            source=instance.settings.instance.source_url,
         )
     kind = f'application/json; profile="http://nodeinfo.diaspora.software/ns/schema/{version}#"'
     return Json(document, media_type=kind)

@@ -104,6 +104,7 @@ async def _house(view: View, visit: Visit, *, counted: bool) -> InstanceView:
         domain=here.domain,
         letters=initials(here.name),
         contact=here.contact or None,
+        source_href=visit.instance.settings.instance.source_url,
         members=await accounts.count_members(view) if counted else 0,
         peers=len(await peers.everyone(view)) if counted else 0,
     )
