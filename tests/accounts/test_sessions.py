@@ -42,10 +42,10 @@ async def test_every_refusal_says_the_same_and_takes_as_long(store: Store, here:
     for name, password in attempts:
         best = 9.0
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.process_time()
             with pytest.raises(Unauthenticated) as caught:
                 await sessions.authenticate(store, here, name, password)
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.process_time() - started)
         said.add(str(caught.value))
         took[name] = best
     assert len(said) == 1

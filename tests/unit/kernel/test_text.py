@@ -1,12 +1,11 @@
 """Links, mentions and hashtags are found as Mastodon finds them, in linear time."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medfed.kernel.text import find, fold_hashtag, hashtags, length, mentions
+from tests.support.growth import grows_linearly
 from tests.unit.kernel.test_html import rendered
 
 
@@ -106,18 +105,11 @@ def test_what_is_found_is_in_order_and_in_the_text(text: str) -> None:
      "http://a.b/(((", "a.a.", "é", "\u0301", "_", "@_-", "#·", "@a@a@a:1", ")", "🇫"],
 )  # fmt: skip
 @pytest.mark.parametrize("joint", ["", " "])
-def test_a_hundred_kilobytes_of_malice_take_no_time(piece: str, joint: str) -> None:
-    text = (piece + joint) * (100_000 // len(piece + joint))
-    started = time.process_time()
-    find(text)
-    assert time.process_time() - started < 0.5
-    length(text)
-    fold_hashtag(text)
-    assert time.process_time() - started < 1.0
+def test_a_hundred_kilobytes_of_malice_take_linear_time(piece: str, joint: str) -> None:
+    malice = (piece + joint) * (100_000 // len(piece + joint))
+    grows_linearly(lambda text: (find(text), length(text), fold_hashtag(text)), malice)
 
 
 @pytest.mark.case("H12")
-def test_a_post_full_of_links_is_rendered_in_time() -> None:
-    started = time.process_time()
-    rendered("https://a.example/x #a @roy\n" * 180)
-    assert time.process_time() - started < 0.3
+def test_a_post_full_of_links_is_rendered_in_linear_time() -> None:
+    grows_linearly(rendered, "https://a.example/x #a @roy\n" * 400)

@@ -4,7 +4,6 @@ import io
 import random
 import resource
 import struct
-import time
 import zlib
 from pathlib import Path
 
@@ -169,10 +168,8 @@ def huge_png() -> bytes:
 
 @pytest.mark.case("E15")
 async def test_a_small_file_that_claims_to_be_huge_is_refused_before_it_is_decoded(images: Images, here: Here) -> None:
-    started = time.perf_counter()
     with pytest.raises(Invalid, match="too large"):
         await images.accept(here, 1, huge_png())
-    assert time.perf_counter() - started < 5
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 512 * 1024
 
 
