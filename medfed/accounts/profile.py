@@ -5,11 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from medfed.accounts.peers import PeerLevels
-from medfed.accounts.promise import promise
-from medfed.activitypub import contexts, render
+from medfed.accounts.promise import promise_profile
 from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account, Member, ProfileField
-from medfed.domain.posts import AS_PUBLIC
 from medfed.kernel import text
 from medfed.kernel.errors import Invalid
 from medfed.kernel.html import from_text, neutralise
@@ -66,18 +64,8 @@ async def edit(tx: Transaction, here: Here, levels: PeerLevels, account: Account
 async def announce(tx: Transaction, here: Here, levels: PeerLevels, account: Account) -> None:
     """Send the account's actor document to everybody who follows it."""
     inboxes = await outbox.follower_inboxes(tx, account.id)
-    actor = render.actor(here.uris, account, await accounts.keys(tx, account.id))
-    del actor["@context"]
-    update = render.activity(
-        "Update",
-        id_=here.uris.activity(account.uri, here.ids.new()),
-        actor_uri=account.uri,
-        object_=actor,
-        to=[AS_PUBLIC],
-        cc=[account.followers_uri],
-    )
     allowed = [inbox for inbox in inboxes if not levels.is_blocked(inbox.host)]
-    await promise(tx, here, account, update, allowed, context=contexts.ACTOR)
+    await promise_profile(tx, here, account, allowed)
 
 
 async def prefer(

@@ -5,7 +5,7 @@ from typing import Final
 
 import orjson
 
-from medfed.activitypub import contexts, keys, proofs
+from medfed.activitypub import contexts, keys, proofs, render
 from medfed.activitypub.here import Here
 from medfed.activitypub.render import Rendered, with_context
 from medfed.activitypub.uris import authority_of
@@ -61,6 +61,21 @@ async def promise(
         here.ids.new,
     )
     tx.wake(WAKE)
+
+
+async def promise_profile(tx: Transaction, here: Here, account: Account, inboxes: Iterable[Inbox]) -> None:
+    """Owe `inboxes` the account's actor document as it is now."""
+    actor = render.actor(here.uris, account, await accounts.keys(tx, account.id))
+    del actor["@context"]
+    update = render.activity(
+        "Update",
+        id_=here.uris.activity(account.uri, here.ids.new()),
+        actor_uri=account.uri,
+        object_=actor,
+        to=[AS_PUBLIC],
+        cc=[account.followers_uri],
+    )
+    await promise(tx, here, account, update, inboxes, context=contexts.ACTOR)
 
 
 def is_public(activity: Rendered) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import orjson
 
-from medfed.accounts.promise import inbox_of, promise
+from medfed.accounts.promise import inbox_of, promise, promise_profile
 from medfed.activitypub import contexts, render
 from medfed.activitypub.here import Here
 from medfed.activitypub.uris import authority_of
@@ -82,17 +82,7 @@ async def shown(tx: Transaction, here: Here, member: Account, credential: Creden
         target=member.attestations_uri,
     )
     await promise(tx, here, member, activity, inboxes)
-    actor = render.actor(here.uris, changed, await accounts.keys(tx, member.id))
-    del actor["@context"]
-    update = render.activity(
-        "Update",
-        id_=here.uris.activity(member.uri, here.ids.new()),
-        actor_uri=member.uri,
-        object_=actor,
-        to=[AS_PUBLIC],
-        cc=[member.followers_uri],
-    )
-    await promise(tx, here, member, update, inboxes, context=contexts.ACTOR)
+    await promise_profile(tx, here, changed, inboxes)
 
 
 async def list_changed(tx: Transaction, here: Here, own: OwnList, *, concerning: Account | None) -> None:

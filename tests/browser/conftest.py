@@ -29,9 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Headless Chromium. Skips, and says why, where there is none."""
+    """Headless Chromium. Skips, and says why, where there is none.
+
+    Closed with the module: while the driver lives, its event loop runs, and no asynchronous test could.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser driver is not installed")
     binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if binary is None:
