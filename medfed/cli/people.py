@@ -2,20 +2,24 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from medfed.accounts import passwords, register, sessions, tokens
 from medfed.cli.actions import BY, config_of, perform
 from medfed.cli.output import facts, json_option, say, show, table
-from medfed.domain.accounts import ROLES, Member, Role
+from medfed.domain.accounts import ROLES, Kind, Member, Role
 from medfed.instance import Instance
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Invalid
 from medfed.storage import accounts
 
 _USERNAME = click.argument("username")
+
+
+MADE: Final[tuple[Kind, ...]] = ("Person", "Organization", "Group", "Service")
+"""Kinds of actor that somebody can act as; the Application is the instance itself."""
 
 
 @click.group()
@@ -31,6 +35,7 @@ def member() -> None:
 @click.option("--display-name", default="")
 @click.option("--language", default="", help="Language of the interface.")
 @click.option("--locked", is_flag=True, help="They approve their followers.")
+@click.option("--kind", type=click.Choice(MADE), default="Person", show_default=True, help="What acts under this name.")
 @json_option
 @config_of
 def _create(config: str, /, username: str, *, password_stdin: bool, as_json: bool, **more: Any) -> None:
@@ -50,6 +55,7 @@ async def create_member(
     display_name: str = "",
     language: str = "",
     locked: bool = False,
+    kind: Kind = "Person",
 ) -> dict[str, Any]:
     """A new, confirmed and approved member, with the password if it was made here."""
     chosen = passwords.one_time_password() if password is None else password
@@ -68,6 +74,7 @@ async def create_member(
             display_name=display_name,
             language=language,
             locked=locked,
+            kind=kind,
         )
     return _facts(made) | ({"password": chosen} if password is None else {})
 

@@ -137,3 +137,9 @@ def test_a_token_for_an_admin_includes_the_administration_and_a_members_does_not
     assert admin["scopes"] == "read write follow push admin:read admin:write"
     member = place.run("token", "create", "roy", "--scopes", "read write follow push", "--json").json
     assert member["scopes"] == "read write follow push"
+
+
+def test_a_hospital_can_act_under_its_own_name(place: Place) -> None:
+    made = place.run("member", "create", "chu", "--email", "chu@lyon.example", "--kind", "Organization", "--json")
+    assert made.status == 0, made.err
+    assert place.run("member", "create", "x", "--email", "x@lyon.example", "--kind", "Application").status == 2
