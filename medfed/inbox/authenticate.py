@@ -68,7 +68,7 @@ class Gatekeeper:
                 raise BadSignature("the key is not one of the actor's")
             return await self._from_stranger(claim, activity, request.body)
         if found[1].uri != activity.actor:
-            self.identifier.verify(claim, found[0])
+            await self.identifier.verified(claim, found)
             return await self._forwarded(activity, request.body)
         if found[1].gone_at is not None and not _deletes_itself(activity):
             # Its own server decides whether it is back (D21): the key that we kept does not.

@@ -80,6 +80,10 @@ def free_port() -> int:
         return port
 
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+"""Two workers may each have a peer: with keys in one file, one would start anew with the other's."""
+
+
 # ── medfed ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -284,7 +288,7 @@ class Peer:
     def start(self) -> None:
         """Start the process; Raises Unavailable when its packages cannot be had."""
         node = install()
-        files = [str(self._folder / "state.json"), str(INSTALLED.parent / "keys.json")]
+        files = [str(self._folder / "state.json"), str(INSTALLED.parent / f"keys-{WORKER}.json")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [node, str(INSTALLED / "server.mjs"), *files, str(self.port), str(self._control)],
