@@ -67,8 +67,6 @@ _MOST: Final = 64
 _LONGEST_TEXT: Final = 300
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-REQUEST_CONTEXT: Final = (AS2, {"CredentialRequest": f"{NAMESPACE}CredentialRequest"})
-
 
 # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -46,10 +46,6 @@ class Uris:
         """The page of a local account."""
         return f"{self.base}/@{quote(username)}"
 
-    def peer_profile(self, handle: str) -> str:
-        """Our page about an account of a peer; `handle` is name@domain."""
-        return f"{self.base}/@{quote(handle, safe='@:')}"
-
     def post(self, username: str, id_: int) -> str:
         """A local post's object id."""
         return f"{self.actor(username)}/posts/{id_}"

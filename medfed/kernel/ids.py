@@ -31,8 +31,3 @@ class Ids:
 def minted_at(id_: int) -> Millis:
     """When an id was minted."""
     return id_ >> 16
-
-
-def first_id_at(at: Millis) -> int:
-    """The smallest id that could have been minted at `at`; for paging by time and clean-ups."""
-    return at << 16

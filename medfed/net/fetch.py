@@ -16,7 +16,6 @@ ACTIVITY_STREAMS: Final = "https://www.w3.org/ns/activitystreams"
 ACTIVITY_ACCEPT: Final = f'application/activity+json, application/ld+json; profile="{ACTIVITY_STREAMS}"'
 
 WEBFINGER_TYPES: Final = ("application/jrd+json", "application/json")
-NODEINFO_TYPES: Final = ("application/json",)
 DID_TYPES: Final = ("application/did+json", "application/did+ld+json", "application/did", "application/json")
 CREDENTIAL_TYPES: Final = (
     "application/vc",

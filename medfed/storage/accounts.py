@@ -27,7 +27,6 @@ _BY_IDS = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.id IN :ids[]")
 _BY_URI = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.uri = :uri")
 _BY_URIS = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.uri IN :uris[text]")
 _BY_HANDLE = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.handle = :handle")
-_BY_FOLLOWERS_URI = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.followers_uri = :uri")
 _HAS_PICTURE = sql("SELECT 1 FROM account WHERE local = 1 AND (avatar = :key OR header = :key) LIMIT 1")
 _LOCAL = sql(
     f"""
@@ -101,7 +100,6 @@ _COUNT_FOLLOWS = sql(
 _KEY_COLUMNS: Final = "k.uri, k.account_id, k.kind, k.public, k.sealed, k.created_at, k.retired_at"
 _KEYS = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.account_id = :account_id ORDER BY k.created_at")
 _KEYS_OF = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.account_id IN :ids[] ORDER BY k.created_at")
-_KEY = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.uri = :uri")
 _KEY_WITH_OWNER = sql(
     f"""
     SELECT {_COLUMNS}, k.uri AS key_uri, k.kind AS key_kind, k.public AS key_public, k.retired_at AS key_retired_at,
@@ -204,12 +202,6 @@ async def find_by_handle(view: View, username: str, domain: str) -> Account | No
     return _account(row) if row else None
 
 
-async def find_by_followers_uri(view: View, uri: str) -> Account | None:
-    """Whose followers collection this is."""
-    row = await view.one_or_none(_BY_FOLLOWERS_URI, uri=uri)
-    return _account(row) if row else None
-
-
 async def has_picture(view: View, key: str) -> bool:
     """Whether a stored file is the avatar or header of an account of ours."""
     return await view.value(_HAS_PICTURE, key=key) is not None
@@ -302,12 +294,6 @@ async def keys_of(view: View, ids: Iterable[int]) -> dict[int, list[AccountKey]]
         for row in await view.all(_KEYS_OF, ids=wanted):
             found.setdefault(row["account_id"], []).append(AccountKey(**dict(row)))
     return found
-
-
-async def find_key(view: View, uri: str) -> AccountKey | None:
-    """The key with this id."""
-    row = await view.one_or_none(_KEY, uri=uri)
-    return AccountKey(**dict(row)) if row else None
 
 
 async def find_key_with_owner(view: View, uri: str) -> tuple[AccountKey, Account] | None:

@@ -41,12 +41,6 @@ _INBOXES_ON = sql(
     GROUP BY a.host
     """
 )
-_LANES = sql(
-    """
-    SELECT d.host, MIN(d.id) AS first_id, COUNT(*) AS waiting, MIN(d.next_at) AS next_at
-    FROM delivery d WHERE d.state = 'waiting' GROUP BY d.host
-    """
-)
 _DUE_HOSTS = sql(
     """
     SELECT d.host, MIN(d.id) AS first_id, COUNT(*) AS waiting FROM delivery d

@@ -25,7 +25,6 @@ _INSERT = sql(
     """
 )
 _SET_LEVEL = sql("UPDATE peer SET level = :level, note = :note WHERE domain = :domain")
-_SET_ACTOR = sql("UPDATE peer SET actor_uri = :actor_uri, software = :software WHERE domain = :domain")
 _HEARD = sql(
     """
     UPDATE peer SET last_heard = :at, next_at = CASE WHEN failures > 0 THEN :at ELSE next_at END WHERE domain = :domain
@@ -81,12 +80,6 @@ async def set_level(tx: Transaction, domain: str, level: Level | None, *, note: 
     """Judge a peer; None leaves it to the mode."""
     await meet(tx, domain, at)
     await tx.run(_SET_LEVEL, domain=domain, level=level.value if level else "", note=note)
-
-
-async def set_actor(tx: Transaction, domain: str, *, actor_uri: str, software: str, at: Millis) -> None:
-    """Remember a peer's instance actor and software."""
-    await meet(tx, domain, at)
-    await tx.run(_SET_ACTOR, domain=domain, actor_uri=actor_uri, software=software)
 
 
 async def heard_from(tx: Transaction, domain: str, at: Millis) -> None:

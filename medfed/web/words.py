@@ -181,12 +181,6 @@ RECEIVES: Final[Mapping[str, str]] = {
     "verified": N_("verified-only"),
     "attestations": N_("attestations"),
 }
-RECEIVES_ICONS: Final[Mapping[str, str]] = {
-    "public": "globe",
-    "cases": "case",
-    "verified": "attested",
-    "attestations": "key",
-}
 
 ASSURANCES: Final[Mapping[str, str]] = {
     "low": N_("low"),
