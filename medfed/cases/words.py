@@ -5,10 +5,11 @@ from typing import Final
 
 from markupsafe import escape
 
-from medfed.domain.cases import CaseDraft
+from medfed.domain.cases import CaseDraft, stage_name
+from medfed.domain.codes import Language
 from medfed.kernel.html import clean, from_markdown
 
-_HEADINGS: Final[Mapping[str, Mapping[str, str]]] = {
+_HEADINGS: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {
         "presentation": "Presentation",
         "history": "History",
@@ -26,30 +27,20 @@ _HEADINGS: Final[Mapping[str, Mapping[str, str]]] = {
         "outcome": "Issue",
     },
 }
-_SEX: Final[Mapping[str, Mapping[str, str]]] = {
+_SEX: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {"female": "Female", "male": "Male", "other": "Other"},
     "fr": {"female": "Femme", "male": "Homme", "other": "Autre"},
 }
-_BANDS: Final[Mapping[str, Mapping[str, str]]] = {
+_BANDS: Final[Mapping[Language, Mapping[str, str]]] = {
     "en": {"newborn": "newborn", "infant": "infant", "90+": "90 years and over"},
     "fr": {"newborn": "nouveau-né", "infant": "nourrisson", "90+": "90 ans et plus"},
 }
-_YEARS: Final[Mapping[str, str]] = {"en": "years", "fr": "ans"}
-_STAGES: Final[Mapping[str, Mapping[str, str]]] = {
-    "en": {
-        "help_wanted": "Help wanted", "urgent": "Urgent", "interesting": "Interesting", "teaching": "Teaching",
-        "follow_up": "Follow-up", "solved": "Solved", "archived": "Archived",
-    },
-    "fr": {
-        "help_wanted": "Avis demandé", "urgent": "Avis urgent", "interesting": "Intéressant",
-        "teaching": "Pédagogique", "follow_up": "Suivi", "solved": "Résolu", "archived": "Archivé",
-    },
-}  # fmt: skip
+_YEARS: Final[Mapping[Language, str]] = {"en": "years", "fr": "ans"}
 
 
-def language(draft: CaseDraft) -> str:
+def language(draft: CaseDraft) -> Language:
     """The language that the headings of a case are in: its own if we have words in it, else English."""
-    return draft.language if draft.language in _HEADINGS else "en"
+    return "fr" if draft.language == "fr" else "en"
 
 
 def as_html(draft: CaseDraft) -> str:
@@ -66,7 +57,7 @@ def as_html(draft: CaseDraft) -> str:
 def facts(draft: CaseDraft) -> str:
     """One line: stage, sex, age band."""
     words = language(draft)
-    known = [_STAGES[words].get(draft.stage, draft.stage)]
+    known = [stage_name(draft.stage, words)]
     if draft.sex:
         known.append(_SEX[words][draft.sex])
     if draft.age_band:
@@ -74,5 +65,5 @@ def facts(draft: CaseDraft) -> str:
     return " · ".join(known)
 
 
-def _age(band: str, words: str) -> str:
+def _age(band: str, words: Language) -> str:
     return _BANDS[words].get(band) or f"{band.replace('-', '–')} {_YEARS[words]}"

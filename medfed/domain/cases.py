@@ -1,18 +1,26 @@
 """Clinical cases: their structure, stages and consent, and what may not be published."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from medfed.domain.codes import Language
 from medfed.domain.posts import Requirement
 from medfed.kernel import limits
 from medfed.kernel.clock import Millis
 from medfed.kernel.errors import Invalid
 
 Stage: TypeAlias = Literal["help_wanted", "urgent", "interesting", "teaching", "follow_up", "solved", "archived"]
-STAGES: Final[tuple[Stage, ...]] = (
-    "help_wanted", "urgent", "interesting", "teaching", "follow_up", "solved", "archived",
-)  # fmt: skip
+_STAGE_WORDS: Final[Mapping[Stage, Mapping[Language, str]]] = {
+    "help_wanted": {"en": "Help wanted", "fr": "Avis demandé"},
+    "urgent": {"en": "Urgent", "fr": "Avis urgent"},
+    "interesting": {"en": "Interesting", "fr": "Intéressant"},
+    "teaching": {"en": "Teaching case", "fr": "Cas d’enseignement"},
+    "follow_up": {"en": "Follow-up", "fr": "Suivi"},
+    "solved": {"en": "Solved", "fr": "Résolu"},
+    "archived": {"en": "Archived", "fr": "Archivé"},
+}
+STAGES: Final[tuple[Stage, ...]] = tuple(_STAGE_WORDS)
 
 Audience: TypeAlias = Literal["public", "followers", "verified"]
 AUDIENCES: Final[tuple[Audience, ...]] = ("public", "followers", "verified")
@@ -73,6 +81,11 @@ class Case:
     consent_basis: str = "none"
     created_at: Millis = 0
     updated_at: Millis = 0
+
+
+def stage_name(code: str, language: Language) -> str:
+    """What a stage is called, on our pages and in the text that peers show; an unknown code shows itself."""
+    return next((names[language] for stage, names in _STAGE_WORDS.items() if stage == code), code)
 
 
 def check(draft: CaseDraft, *, specialties: Sequence[str], alt_texts: Sequence[str]) -> CaseDraft:

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from medfed.domain.cases import STAGES, stage_name
 from medfed.domain.codes import PROFESSIONS, SPECIALTIES, Language
 from medfed.kernel.clock import Millis, iso
 from medfed.web import when, words
@@ -120,7 +121,7 @@ def _environment(language: str) -> Environment:
         left=_left,
         iso=iso,
         static=address,
-        vocabularies=words.VOCABULARIES,
+        vocabularies={**words.VOCABULARIES, "stage": STAGES},
     )
     environment.filters["number"] = partial(when.number, language=language)
     environment.filters["percent"] = partial(when.percent, language=language)
@@ -132,6 +133,7 @@ class _Speaker:
 
     def __init__(self, language: str, translations: NullTranslations) -> None:
         self._language = language
+        self._spoken: Language = "fr" if language == "fr" else "en"
         self._translations = translations
 
     def vocabulary(self) -> Mapping[str, Any]:
@@ -147,19 +149,20 @@ class _Speaker:
 
     def word(self, vocabulary: str, code: str) -> str:
         """The word for a code."""
+        if vocabulary == "stage":
+            return stage_name(code, self._spoken)
         if code in words.VOCABULARIES[vocabulary]:
             return self._say(words.english(vocabulary, code))
         return self._coded(vocabulary, code) or words.english(vocabulary, code)
 
     def _coded(self, vocabulary: str, code: str) -> str:
         """What our own code lists call it, where the pages have no word of their own."""
-        language: Language = "fr" if self._language == "fr" else "en"
         if vocabulary == "practitioner" and code in PROFESSIONS:
-            return PROFESSIONS[code].label(language)
+            return PROFESSIONS[code].label(self._spoken)
         if vocabulary == "specialty" and code in SPECIALTIES:
-            return SPECIALTIES[code].label(language)
+            return SPECIALTIES[code].label(self._spoken)
         if vocabulary == "specialist" and code in SPECIALTIES:
-            return SPECIALTIES[code].holder(language)
+            return SPECIALTIES[code].holder(self._spoken)
         return ""
 
     def audience_words(self, audience: AudienceView) -> str:

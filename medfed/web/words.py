@@ -9,15 +9,6 @@ def N_(text: str) -> str:  # noqa: N802 - the name message extractors look for
     return text
 
 
-STAGES: Final[Mapping[str, str]] = {
-    "help_wanted": N_("Help wanted"),
-    "urgent": N_("Urgent"),
-    "interesting": N_("Interesting"),
-    "teaching": N_("Teaching case"),
-    "follow_up": N_("Follow-up"),
-    "solved": N_("Solved"),
-    "archived": N_("Archived"),
-}
 STAGE_ICONS: Final[Mapping[str, str]] = {
     "help_wanted": "ask",
     "urgent": "clock",
@@ -314,7 +305,6 @@ LANGUAGES: Final[Mapping[str, str]] = {
 THEMES: Final[Mapping[str, str]] = {"auto": N_("As the device"), "light": N_("Light"), "dark": N_("Dark")}
 
 VOCABULARIES: Final[Mapping[str, Mapping[str, str]]] = {
-    "stage": STAGES,
     "practitioner": PRACTITIONERS,
     "specialist": SPECIALISTS,
     "specialty": SPECIALTIES,
