@@ -13,7 +13,7 @@ from medfed.activitypub.claims import Scheme
 from medfed.delivery.hosts import ASIDE_FOR, REMEMBER_SCHEME, STEPS, Outcome, chance, outcome_of, retry_at
 from medfed.domain.peers import Peer
 from medfed.instance import Instance
-from medfed.kernel.clock import Millis
+from medfed.kernel.clock import SECOND, Millis
 from medfed.kernel.errors import MedfedError
 from medfed.net.fetch import require_success
 from medfed.net.message import Response
@@ -30,19 +30,21 @@ LOOK_EVERY: Final = 0.02
 BATCH: Final = 50
 SETTLE_AFTER: Final = 10
 """How many deliveries of a lane may be made twice after a crash; the receiver knows them by their ids."""
+ELSEWHERE: Final = 1 * SECOND
+"""How long a lane that another process has is not asked for again."""
 _TYPE: Final = {"content-type": "application/activity+json"}
 _TRY_THE_OTHER: Final = frozenset({400, 401, 403, 500, 501, 502})
 """Answers of a peer that may merely not understand the signature scheme."""
 
 
 class Deliverer:
-    """Delivers for one instance; a lane is never held by two tasks of one process."""
+    """Delivers for one instance; a lane is never held by two tasks, nor by two processes."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._broken: dict[str, Millis] = {}
-        """Lanes that failed for a reason that nobody foresaw, and until when they are left alone."""
+        self._resting: dict[str, Millis] = {}
+        """Lanes that are left alone for a while, and until when: another process has them, or they failed oddly."""
         self._look_at = 0.0
         self._look: asyncio.TimerHandle | None = None
 
@@ -65,10 +67,10 @@ class Deliverer:
         return bool(first)
 
     def _not_now(self) -> list[str]:
-        """Hosts that are delivered to already, or whose lane has just failed."""
+        """Hosts that are delivered to already, here or elsewhere, or whose lane has just failed."""
         now = self._instance.here.now()
-        self._broken = {host: until for host, until in self._broken.items() if until > now}
-        return [*self._busy, *self._broken]
+        self._resting = {host: until for host, until in self._resting.items() if until > now}
+        return [*self._busy, *self._resting]
 
     def _look_soon(self) -> None:
         """While nearly all lanes are taken, hosts are looked for some times a second, not as each lane ends."""
@@ -88,7 +90,7 @@ class Deliverer:
         self._busy.pop(host, None)
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("lane %s failed", host, exc_info=error)
-            self._broken[host] = self._instance.here.now() + STEPS[1]
+            self._resting[host] = self._instance.here.now() + STEPS[1]
         if LANES - len(self._busy) >= REFILL:
             self._instance.store.wake(WAKE)
         else:
@@ -109,6 +111,14 @@ class Deliverer:
         await asyncio.gather(*list(self._busy.values()), return_exceptions=True)
 
     async def _lane(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
+        """Deliver to one host, unless another process does."""
+        async with self._instance.store.alone(f"lane {lane.host}") as mine:
+            if mine:
+                await self._drain(lane, first, peer)
+            else:
+                self._resting[lane.host] = self._instance.here.now() + ELSEWHERE
+
+    async def _drain(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
         """Deliver to one host, in order, until nothing is owed or an attempt fails."""
         scheme = self._remembered(peer)
         goes_on = await self._deliver_in_order(lane.host, [first], peer, scheme)

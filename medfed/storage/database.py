@@ -158,6 +158,13 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def alone(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Whether no other process is inside under the same name; it never waits, and ends with the process.
+
+        For work that must not be done twice at once, not for what must be true: a broken connection lets others in.
+        """
+
+    @abstractmethod
     async def doubts(self) -> list[str]:
         """What `doctor` should warn of: why this engine, as it is set up, may lose data."""
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -44,6 +44,11 @@ ARRIVAL_ATTEMPTS: Final = 3
 RECONNECT_SECONDS: Final = 1.0
 PG_CHANNEL: Final = "medfed"
 
+_TURNSTILE: Final = 7236724
+"""Any number, as long as no other program takes advisory locks under it in this database."""
+_ENTER: Final = "SELECT pg_try_advisory_lock($1, hashtext($2))"
+_LEAVE: Final = "SELECT pg_advisory_unlock($1, hashtext($2))"
+
 _SESSION: Final = f"""
     SET statement_timeout = {STATEMENT_MS};
     SET lock_timeout = {LOCK_MS};
@@ -67,6 +72,7 @@ class PostgresStore(Store):
         super().__init__()
         self._pool = pool
         self._bell = _Bell(url, self._rung)
+        self._turnstile = _Turnstile(url)
 
     @classmethod
     async def open(cls, url: str, *, pool: int = 10) -> Self:
@@ -101,6 +107,16 @@ class PostgresStore(Store):
                 continue
         return await self._arrive_once(name, work)
 
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[bool]:
+        """See Store.alone. Raises StorageDown."""
+        entered = await self._turnstile.enter(name)
+        try:
+            yield entered
+        finally:
+            if entered:
+                await self._turnstile.leave(name)
+
     async def doubts(self) -> list[str]:
         """See Store.doubts."""
         async with self.view() as view:
@@ -125,6 +141,7 @@ class PostgresStore(Store):
     async def aclose(self) -> None:
         """Close every connection, when what uses it is done."""
         await self._bell.stop()
+        self._turnstile.close()
         await self._pool.close()
 
     @asynccontextmanager
@@ -311,6 +328,38 @@ class _Bell:
         sender, _, channel = payload.partition(" ")
         if sender != self._self:
             self._heard(channel)
+
+
+class _Turnstile:
+    """Advisory locks, on one connection of their own that is opened at first use; PostgreSQL frees them at its end."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: Connection | None = None
+        self._turn = asyncio.Lock()
+
+    async def enter(self, name: str) -> bool:
+        """Whether the lock was to be had. Raises StorageDown."""
+        async with self._turn:
+            connection = await _translating(self._opened())
+            return bool(await _translating(connection.fetchval(_ENTER, _TURNSTILE, name)))
+
+    async def leave(self, name: str) -> None:
+        """Free the lock, if it was not lost with the connection."""
+        async with self._turn:
+            if self._connection is not None and not self._connection.is_closed():
+                with suppress(*_DRIVER_ERRORS):
+                    await self._connection.execute(_LEAVE, _TURNSTILE, name)
+
+    async def _opened(self) -> "Connection":
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
+        return self._connection
+
+    def close(self) -> None:
+        """Free every lock."""
+        if self._connection is not None:
+            self._connection.terminate()
 
 
 async def _prepare_session(connection: "Connection") -> None:

@@ -116,6 +116,11 @@ class SqliteStore(Store):
             self._leader = asyncio.create_task(self._lead(), name="group commit")
         return await arrival.done
 
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[bool]:  # noqa: ARG002 - nobody else can be inside
+        """See Store.alone: the lock of the file lets one process in."""
+        yield True
+
     async def doubts(self) -> list[str]:
         """See Store.doubts."""
         doubts = []

@@ -21,7 +21,7 @@ from medfed.inbox.process import Processor
 from medfed.inbox.resolve import Fetchers
 from medfed.instance import Instance
 from medfed.kernel.clock import MINUTE, SECOND, Millis
-from medfed.kernel.errors import Unreachable
+from medfed.kernel.errors import StorageDown, Unreachable
 from medfed.storage import accounts, inbox_log, outbox, tasks
 from medfed.storage.inbox_log import Arrival
 from medfed.storage.tasks import Task
@@ -33,8 +33,8 @@ BATCH: Final = 200
 AT_ONCE: Final = 64
 PATIENCE: Final = 1.0
 """Seconds that others wait for those whose activities make us ask slow servers."""
-LEASE: Final = 30 * SECOND
-"""How long what a killed process was applying waits for another. Whoever is slower finds it ticked already."""
+ELSEWHERE: Final = 1 * SECOND
+"""How long what one actor sent, and another process is applying, is not asked for again."""
 TRIES: Final = 5
 LONGEST_SLEEP: Final = 30 * SECOND
 
@@ -52,6 +52,8 @@ class Worker:
         )
         self._lines: dict[str, asyncio.Task[None]] = {}
         """What is being applied, by actor."""
+        self._elsewhere: dict[str, Millis] = {}
+        """Actors whose activities another process applies, and until when they are not asked for."""
         self._routes = {line.kind: line for line in ROUTES}
         self.beat: Millis = 0
         """When a loop last came round; readiness looks at it."""
@@ -104,20 +106,27 @@ class Worker:
             while True:
                 woken.clear()
                 self.beat = self._instance.here.now()
-                if await self._guarded(channel, work):
-                    continue
-                await self._sleep(woken, next_due)
+                await self._round(channel, woken, work, next_due)
         finally:
             stop()
 
-    async def _guarded(self, channel: str, work: Callable[[], Awaitable[bool]]) -> bool:
+    async def _round(
+        self,
+        channel: str,
+        woken: asyncio.Event,
+        work: Callable[[], Awaitable[bool]],
+        next_due: Callable[..., Awaitable[Millis | None]],
+    ) -> None:
         """The outermost frame of background work: whatever goes wrong in it is logged, and the work goes on."""
         try:
-            return await work()
+            if not await work():
+                await self._sleep(woken, next_due)
+        except StorageDown as error:
+            log.error("the %s loop waits for the database: %s", channel, error)  # noqa: TRY400 - no news in its trace
+            await asyncio.sleep(1)
         except Exception:
             log.exception("the %s loop failed and goes on", channel)
             await asyncio.sleep(1)
-            return False
 
     async def _sleep(self, woken: asyncio.Event, next_due: Callable[..., Awaitable[Millis | None]]) -> None:
         async with self._instance.store.view() as view:
@@ -141,14 +150,16 @@ class Worker:
         """
         now = self._instance.here.now()
         async with self._instance.store.view() as view:
-            waiting = await inbox_log.waiting(view, now, BATCH, busy=list(self._lines))
+            waiting = await inbox_log.waiting(view, now, BATCH, busy=self._not_now(now))
             actors = await accounts.find_by_uris(view, {arrival.actor_uri for arrival in waiting})
         if not waiting:
             return False
         ordered = sorted(waiting, key=lambda arrival: (arrival.actor_uri, arrival.id))
         room = asyncio.Semaphore(AT_ONCE)
         for uri, line in groupby(ordered, key=lambda arrival: arrival.actor_uri):
-            task = asyncio.create_task(self._apply_in_order(list(line), actors.get(uri), room), name=f"apply {uri}")
+            task = asyncio.create_task(
+                self._apply_in_order(uri, list(line), actors.get(uri), room), name=f"apply {uri}"
+            )
             self._lines[uri] = task
             task.add_done_callback(partial(self._end_line, uri))
         await asyncio.wait(list(self._lines.values()), timeout=PATIENCE)
@@ -159,19 +170,19 @@ class Worker:
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("applying what %s sent failed", uri, exc_info=error)
 
-    async def _apply_in_order(self, line: Iterable[Arrival], actor: Account | None, room: asyncio.Semaphore) -> None:
-        async with room:
-            for arrival in line:
-                if await self._leased(arrival):
-                    await self._apply(arrival, actor)
+    def _not_now(self, now: Millis) -> list[str]:
+        self._elsewhere = {uri: until for uri, until in self._elsewhere.items() if until > now}
+        return [*self._lines, *self._elsewhere]
 
-    async def _leased(self, arrival: Arrival) -> bool:
-        """Keep other processes off an arrival. On SQLite there are none."""
-        if self._instance.store.engine == "sqlite":
-            return True
-        now = self._instance.here.now()
-        async with self._instance.store.transaction("lease arrival") as tx:
-            return await inbox_log.lease(tx, arrival.id, now=now, until=now + LEASE)
+    async def _apply_in_order(
+        self, uri: str, line: Iterable[Arrival], actor: Account | None, room: asyncio.Semaphore
+    ) -> None:
+        async with room, self._instance.store.alone(f"apply {uri}") as mine:
+            if not mine:
+                self._elsewhere[uri] = self._instance.here.now() + ELSEWHERE
+                return
+            for arrival in line:
+                await self._apply(arrival, actor)
 
     async def _apply(self, arrival: Arrival, actor: Account | None) -> None:
         try:

@@ -51,6 +51,17 @@ class PostgresServer:
         """Remove it again, whoever is connected."""
         await self._administer(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
+    async def close_doors(self, url: str) -> None:
+        """End every connection to a database, and let nobody in: to its users, the server is gone."""
+        name = url.rpartition("/")[2]
+        await self._administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname"
+        await self._administer(f"{end} = '{name}'")
+
+    async def open_doors(self, url: str) -> None:
+        """The server is back."""
+        await self._administer(f"ALTER DATABASE {url.rpartition('/')[2]} ALLOW_CONNECTIONS true")
+
     async def _administer(self, text: str) -> None:
         import asyncpg  # noqa: PLC0415 - SQLite alone must be testable without the driver
 
