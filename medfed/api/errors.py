@@ -1,9 +1,12 @@
 """How the client API refuses: a status, a short error, a description."""
 
+from dataclasses import asdict
+
 from starlette.responses import Response
 
 from medfed.accounts.consent import Denied
 from medfed.api.limits import Overrun
+from medfed.domain.cases import Identifying
 from medfed.edge import Json
 from medfed.kernel.errors import Invalid, MedfedError, TooMany
 
@@ -19,6 +22,8 @@ def answer(error: MedfedError) -> Response:
         body["details"] = {
             name: [{"error": "ERR_INVALID", "description": problem}] for name, problem in error.fields.items()
         }
+    if isinstance(error, Identifying):
+        body["passages"] = [asdict(passage) for passage in error.passages]
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="medfed"'
     if isinstance(error, TooMany):

@@ -16,9 +16,10 @@ from medfed.api.paging import address_of, limit_of
 from medfed.api.params import LARGEST_ID
 from medfed.cases import discuss
 from medfed.domain.accounts import Account
-from medfed.domain.cases import STAGES, TEXTS, Case, CaseDraft
+from medfed.domain.cases import STAGES, TEXTS, Case, CaseDraft, Identifying
 from medfed.domain.codes import COUNTRIES, SPECIALTIES, professions_named
 from medfed.domain.credentials import ASSURANCES
+from medfed.domain.identity import Passage
 from medfed.domain.posts import Post, Requirement
 from medfed.edge import Json
 from medfed.kernel.clock import iso_millis
@@ -57,6 +58,7 @@ async def open_case(call: Call) -> Response:
         media_ids=_ids(form.media_ids),
         language=form.language or str(entities.default_language(call.member) or ""),
         consent_basis=form.consent.basis if form.consent else "none",
+        confirmed=frozenset(form.confirmed_passages),
     )
     await _check(call, form, draft)
     async with call.store.transaction("open case") as tx:
@@ -67,13 +69,16 @@ async def open_case(call: Call) -> Response:
 async def _check(call: Call, form: CaseForm, draft: CaseDraft) -> None:
     """Everything that is wrong, in one answer. Raises Invalid."""
     problems = _problems_of(form)
+    found: tuple[Passage, ...] = ()
     try:
         async with call.store.view() as view:
             await discuss.check(view, call.account, draft)
     except Invalid as error:
         problems |= error.fields or {"case": str(error)}
+        found = error.passages if isinstance(error, Identifying) else ()
     if problems:
-        raise Invalid("; ".join(f"{name}: {problem}" for name, problem in problems.items()), problems)
+        message = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        raise Identifying(message, problems, found) if found else Invalid(message, problems)
 
 
 def _problems_of(form: CaseForm) -> dict[str, str]:
@@ -165,6 +170,8 @@ def _changes(form: CaseEdit) -> dict[str, Any]:
         changes["specialties"] = tuple(form.specialties)
     if "media_ids" in given:
         changes["media_ids"] = _ids(form.media_ids)
+    if "confirmed_passages" in given:
+        changes["confirmed"] = frozenset(form.confirmed_passages)
     if form.patient is not None:
         changes |= {name: getattr(form.patient, name) for name in form.patient.model_fields_set}
     return changes
@@ -183,6 +190,7 @@ async def set_stage(call: Call) -> Response:
             case,
             stage=change.stage,
             outcome=change.outcome,
+            confirmed=change.confirmed_passages,
         )
     return await _answer(call, case.id)
 

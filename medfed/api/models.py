@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from medfed.domain.cases import AGE_BANDS, AUDIENCES, CONSENTS, SEXES, STAGES
 from medfed.domain.codes import COUNTRIES, PROFESSIONS, SPECIALTIES
 from medfed.domain.credentials import ASSURANCES, REASONS, CredentialState
+from medfed.domain.identity import KINDS
 from medfed.domain.peers import Level
 from medfed.kernel.errors import Invalid
 
@@ -17,6 +18,7 @@ ENUMS: Final[Mapping[str, tuple[str, ...]]] = {
     "Sex": SEXES,
     "ConsentBasis": CONSENTS,
     "Audience": AUDIENCES,
+    "PassageKind": KINDS,
     "Profession": tuple(PROFESSIONS),
     "Specialty": tuple(SPECIALTIES),
     "Country": tuple(sorted(COUNTRIES)),
@@ -76,6 +78,12 @@ class Requires(_Strict):
     min_assurance: _Assurance = "low"
 
 
+_CONFIRMED: Final = (
+    "The `text` of each passage of an earlier refusal of which the author says that it does not identify the patient. "
+    "Passages that are `certain` cannot be confirmed."
+)
+
+
 class CaseEdit(_Strict):
     """New words for a case; what is left out stays."""
 
@@ -91,6 +99,7 @@ class CaseEdit(_Strict):
     stage: _Stage = "help_wanted"
     media_ids: list[_Id] = []
     language: _Text = ""
+    confirmed_passages: list[str] = Field(default=[], description=_CONFIRMED)
 
 
 class CaseForm(CaseEdit):
@@ -106,6 +115,7 @@ class StageChange(_Strict):
 
     stage: _Stage
     outcome: str | None = None
+    confirmed_passages: list[str] = Field(default=[], description=_CONFIRMED)
 
 
 class Acceptance(_Strict):
@@ -199,7 +209,6 @@ class Peer(_Strict):
     level: _Level
     decided_by: Annotated[str, Field(json_schema_extra={"enum": ["admin", "mode"]})]
     note: str
-    software: str
     first_seen: str | None
     last_heard: str | None
     last_sent: str | None
@@ -236,12 +245,24 @@ class Effects(_Strict):
     attestations: list[StandingChange]
 
 
+class UnsafePassage(_Strict):
+    """A passage that identifies the patient (`certain`), or may: then the author changes or confirms it."""
+
+    field: str
+    kind: Annotated[str, _code("PassageKind")]
+    certain: bool
+    text: str
+    before: str
+    after: str
+
+
 class Refusal(BaseModel):
-    """Why not."""
+    """Why not. `details`, by field; `passages` of a case that may identify the patient."""
 
     error: str
     error_description: str
     details: dict[str, list[dict[str, str]]] | None = None
+    passages: list[UnsafePassage] | None = None
 
 
 def parse(shape: type[Shape], values: Mapping[str, Any]) -> Shape:

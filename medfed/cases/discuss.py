@@ -1,6 +1,6 @@
 """A member opens a case, changes it, moves it through its stages, and keeps an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,7 +12,6 @@ from medfed.domain.accounts import Account
 from medfed.domain.cases import Case, CaseDraft, Stage
 from medfed.domain.codes import SPECIALTIES
 from medfed.domain.posts import Attachment, Draft, Post, Requirement, Visibility
-from medfed.kernel import limits
 from medfed.kernel.errors import Forbidden, Invalid, NotFound
 from medfed.notifications.notify import notify
 from medfed.posts.publish import edit as edit_post
@@ -45,8 +44,9 @@ async def check(view: View, author: Account, draft: CaseDraft) -> CaseDraft:
     return _checked(draft, files)
 
 
-def _checked(draft: CaseDraft, files: Sequence[Attachment]) -> CaseDraft:
-    return rules.check(draft, specialties=tuple(SPECIALTIES), alt_texts=[file.description for file in files])
+def _checked(draft: CaseDraft, files: Sequence[Attachment], *, known: Mapping[str, str] | None = None) -> CaseDraft:
+    alt_texts = [file.description for file in files]
+    return rules.check(draft, specialties=tuple(SPECIALTIES), alt_texts=alt_texts, known=known)
 
 
 async def edit(tx: Transaction, here: Here, levels: PeerLevels, author: Account, case: Case, draft: CaseDraft) -> Case:
@@ -57,20 +57,31 @@ async def edit(tx: Transaction, here: Here, levels: PeerLevels, author: Account,
     fresh = await uploads(tx, author, [id_ for id_ in draft.media_ids if id_ not in own])
     files = [*(own[id_] for id_ in draft.media_ids if id_ in own), *fresh]
     draft = replace(draft, audience=case.audience, requires=post.requires)
-    _checked(draft, files)
+    _checked(draft, files, known=as_draft(case, post).texts)
     changed = replace(_record(case, draft), updated_at=here.now())
     await edit_post(tx, here, levels, author, post, _as_post(draft), named={}, case=changed)
     return changed
 
 
 async def set_stage(
-    tx: Transaction, here: Here, levels: PeerLevels, author: Account, case: Case, *, stage: str, outcome: str | None
+    tx: Transaction,
+    here: Here,
+    levels: PeerLevels,
+    author: Account,
+    case: Case,
+    *,
+    stage: str,
+    outcome: str | None,
+    confirmed: Collection[str] = (),
 ) -> Case:
-    """Move a case on; peers learn of it by an Update. Raises Invalid, Forbidden."""
+    """Move a case on; peers learn of it by an Update. Raises Invalid, Forbidden.
+
+    `confirmed`: passages of the outcome that do not identify the patient, says the author.
+    """
     if stage not in rules.STAGES:
         raise Invalid(f"{stage[:40]!r} is not a stage", {"stage": f"one of {', '.join(rules.STAGES)}"})
-    if outcome is not None and len(outcome) > limits.CASE_FIELD:
-        raise Invalid("the outcome is too long", {"outcome": "too long"})
+    if outcome is not None and outcome != case.outcome:
+        rules.check_outcome(outcome, confirmed)
     changed = replace(case, stage=_stage(stage), outcome=case.outcome if outcome is None else outcome)
     return await _save(tx, here, levels, author, changed)
 

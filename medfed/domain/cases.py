@@ -1,10 +1,11 @@
 """Clinical cases: their structure, stages and consent, and what may not be published."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from medfed.domain.codes import Language
+from medfed.domain.identity import Passage, passages
 from medfed.domain.posts import Requirement
 from medfed.kernel import limits
 from medfed.kernel.clock import Millis
@@ -56,6 +57,21 @@ class CaseDraft:
     media_ids: tuple[int, ...] = ()
     language: str = ""
     consent_basis: str = "none"
+    confirmed: frozenset[str] = frozenset()
+    """Passages that look as if they identified the patient, of which the author says that they do not."""
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Everything that is read by others, by field."""
+        return {name: getattr(self, name) for name in ("title", *TEXTS, "outcome")}
+
+
+class Identifying(Invalid):
+    """Passages stand in the way of publishing: certain ones have to go, the others may be confirmed."""
+
+    def __init__(self, message: str, fields: Mapping[str, str], found: Sequence[Passage]) -> None:
+        super().__init__(message, fields)
+        self.passages = tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +104,14 @@ def stage_name(code: str, language: Language) -> str:
     return next((names[language] for stage, names in _STAGE_WORDS.items() if stage == code), code)
 
 
-def check(draft: CaseDraft, *, specialties: Sequence[str], alt_texts: Sequence[str]) -> CaseDraft:
-    """The draft itself, if it may be published. Raises Invalid that names each missing or unsafe field.
+def check(
+    draft: CaseDraft, *, specialties: Sequence[str], alt_texts: Sequence[str], known: Mapping[str, str] | None = None
+) -> CaseDraft:
+    """The draft itself, if it may be published. Raises Invalid that names each missing or unsafe field; Identifying
+    when passages are among what is unsafe.
 
-    `specialties` are the codes there are; `alt_texts` the descriptions of the attached images.
+    `specialties` are the codes there are; `alt_texts` the descriptions of the attached images; `known` the texts by
+    field that were published before: they are not read for identifiers again.
     """
     problems: dict[str, str] = {}
     _require_text(draft, problems)
@@ -102,12 +122,41 @@ def check(draft: CaseDraft, *, specialties: Sequence[str], alt_texts: Sequence[s
         problems["consent.basis"] = "images need a basis of consent"
     if any(not text.strip() for text in alt_texts):
         problems["media_ids"] = "every image needs a description"
-    if problems:
-        raise Invalid(
-            "; ".join(f"{name}: {problem}" for name, problem in problems.items()),
-            problems,
+    before = known or {}
+    fresh = {name: text for name, text in draft.texts.items() if text != before.get(name)}
+    found = identifying(fresh | {"media_ids": "\n".join(alt_texts)}, draft.confirmed)
+    problems = {**_unsafe(found), **problems}
+    if not problems:
+        return draft
+    message = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+    raise Identifying(message, problems, found) if found else Invalid(message, problems)
+
+
+def identifying(texts: Mapping[str, str], confirmed: Collection[str]) -> list[Passage]:
+    """The passages that stand in the way of publishing these texts, given by field."""
+    return [each for each in passages(texts) if each.certain or each.text not in confirmed]
+
+
+def check_outcome(outcome: str, confirmed: Collection[str]) -> str:
+    """The outcome itself, if it may be published. Raises Invalid, Identifying."""
+    if len(outcome) > limits.CASE_FIELD:
+        raise Invalid("the outcome is too long", {"outcome": "too long"})
+    found = identifying({"outcome": outcome}, confirmed)
+    if found:
+        problems = _unsafe(found)
+        raise Identifying(f"outcome: {problems['outcome']}", problems, found)
+    return outcome
+
+
+def _unsafe(found: Sequence[Passage]) -> dict[str, str]:
+    """What is said of each field: that something certain has to go, else what has to be confirmed."""
+    problems: dict[str, str] = {}
+    for each in sorted(found, key=lambda passage: not passage.certain):
+        says = (
+            "identifies the patient: take it out" if each.certain else "may identify the patient: change or confirm it"
         )
-    return draft
+        problems.setdefault(each.field, f"{each.text!r} {says}")
+    return problems
 
 
 def _require_text(draft: CaseDraft, problems: dict[str, str]) -> None:

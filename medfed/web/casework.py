@@ -1,6 +1,6 @@
 """Cases: their list, a case with its discussion, opening and changing one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from medfed.cases import discuss
 from medfed.domain import cases as rules
 from medfed.domain import identity
-from medfed.domain.cases import Case, CaseDraft
+from medfed.domain.cases import Case, CaseDraft, Identifying
 from medfed.domain.codes import SPECIALTIES, Language
 from medfed.domain.posts import Post
 from medfed.kernel import limits
@@ -182,7 +182,7 @@ async def post_edit(visit: Visit) -> Response:
     taken = await take_in(visit, kept_of=post.id)
     draft = replace(_draft(visit, taken), audience=found.audience, outcome=found.outcome)
     form = _form(visit, f"/cases/{found.id}/edit", draft)
-    problems = _wrong(visit, draft, taken) or _unread(visit, draft)
+    problems = _wrong(visit, draft, taken, known=discuss.as_draft(found, post).texts)
     if problems or visit.sent.text("do") == "check":
         status = 422 if problems else 200
         return await _editor(visit, replace(form, errors=problems), taken, of=found, status=status)
@@ -199,8 +199,9 @@ async def _own(view: View, visit: Visit) -> tuple[Case, Post]:
 
 
 async def stage(visit: Visit) -> Response:
-    """POST /cases/ID/stage. Raises NotFound, Forbidden, Invalid."""
+    """POST /cases/ID/stage. Raises NotFound, Forbidden, Invalid for what certainly identifies the patient, too."""
     instance = visit.instance
+    outcome = visit.sent.text("outcome") if "outcome" in visit.sent.fields else None
     async with instance.store.transaction("move case") as tx:
         found, _ = await _own(tx, visit)
         await discuss.set_stage(
@@ -210,7 +211,8 @@ async def stage(visit: Visit) -> Response:
             visit.account,
             found,
             stage=visit.sent.text("stage"),
-            outcome=visit.sent.text("outcome") if "outcome" in visit.sent.fields else None,
+            outcome=outcome,
+            confirmed=[each.text for each in identity.passages({"outcome": outcome or ""})],
         )
     return go(visit, f"/cases/{found.id}", "stage")
 
@@ -218,7 +220,7 @@ async def stage(visit: Visit) -> Response:
 def _draft(visit: Visit, taken: Pictures) -> CaseDraft:
     sent = visit.sent
     language = sent.text("language")
-    return CaseDraft(
+    draft = CaseDraft(
         title=sent.text("title"),
         presentation=sent.text("presentation"),
         history=sent.text("history"),
@@ -234,6 +236,9 @@ def _draft(visit: Visit, taken: Pictures) -> CaseDraft:
         language=language if language in LANGUAGES else visit.language,
         consent_basis=sent.text("consent", "none"),
     )
+    if not sent.text("reread"):
+        return draft
+    return replace(draft, confirmed=frozenset(each.text for each in identity.passages(draft.texts)))
 
 
 def _form(visit: Visit, action: str, draft: CaseDraft) -> FormView:
@@ -263,7 +268,7 @@ _KINDS: Final = {
 
 def _findings(visit: Visit, form: FormView) -> tuple[FindingView, ...]:
     """Passages that may identify the patient, with what could stand there instead."""
-    found = identity.passages(*(form.value(name) for name in ("title", *rules.TEXTS)))
+    found = identity.passages({name: form.value(name) for name in ("title", *rules.TEXTS)})
     return tuple(
         FindingView(
             before=f"{each.before} ",
@@ -281,28 +286,32 @@ async def _problems(view: View, visit: Visit, draft: CaseDraft, taken: Pictures)
     wrong = _wrong(visit, draft, taken)
     if not wrong:
         await discuss.check(view, visit.account, draft)
-        wrong |= _unread(visit, draft)
     return wrong
 
 
-def _unread(visit: Visit, draft: CaseDraft) -> dict[str, str]:
-    """Passages that may identify the patient stop a case until its author says that they do not."""
-    if visit.sent.text("reread") or not identity.passages(draft.title, *(getattr(draft, name) for name in rules.TEXTS)):
-        return {}
-    return {"findings": visit.say(N_("Some passages may identify the patient. Change them, or say that they do not."))}
-
-
-def _wrong(visit: Visit, draft: CaseDraft, taken: Pictures) -> dict[str, str]:
+def _wrong(
+    visit: Visit, draft: CaseDraft, taken: Pictures, *, known: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """`known`: the texts that were published before."""
     wrong = dict(taken.errors)
+    alt_texts = [file.description for file in taken.files]
     try:
-        rules.check(draft, specialties=tuple(SPECIALTIES), alt_texts=[file.description for file in taken.files])
+        rules.check(draft, specialties=tuple(SPECIALTIES), alt_texts=alt_texts, known=known)
     except Invalid as error:
         found = in_words(visit, error)
         if any(name.startswith("alt_") for name in wrong):
             # Each image says so itself.
             found.pop("images", None)
+        if isinstance(error, Identifying):
+            found["findings"] = visit.say(_advice(error))
         wrong |= found
     return wrong
+
+
+def _advice(error: Identifying) -> str:
+    if any(each.certain for each in error.passages):
+        return N_("Some passages certainly identify the patient. Take them out.")
+    return N_("Some passages may identify the patient. Change them, or say that they do not.")
 
 
 async def _editor(

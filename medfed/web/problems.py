@@ -23,6 +23,8 @@ _FIELDS: Final[Mapping[str, str]] = {
 
 _REASONS: Final[tuple[tuple[str, str], ...]] = (
     ("evidence supports", N_("The evidence does not support this level.")),
+    ("identifies the patient", N_("A passage here identifies the patient. Take it out.")),
+    ("may identify the patient", N_("A passage here may identify the patient.")),
     ("is missing", N_("This is needed.")),
     ("is empty", N_("There is nothing to publish yet.")),
     ("say what you ask", N_("Say what you ask your colleagues.")),

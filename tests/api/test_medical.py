@@ -97,6 +97,50 @@ async def test_everything_missing_or_unsafe_in_a_case_is_named_at_once(
     assert (await dupont.get(CASES)).json == []
 
 
+@pytest.mark.case("N19")
+async def test_a_passage_that_may_identify_the_patient_is_named_and_published_only_once_confirmed(
+    dupont: Client,
+) -> None:
+    named = CASE | {"history": "Mme Duvernay, seen on 14/03/2026."}
+    refused = await dupont.post(CASES, named)
+    assert refused.status == 422
+    assert set(refused.json["details"]) == {"history"}
+    models.Refusal.model_validate(refused.json)
+    told = [(one["field"], one["kind"], one["certain"], one["text"]) for one in refused.json["passages"]]
+    assert told == [("history", "name", False, "Mme Duvernay"), ("history", "date", False, "14/03/2026")]
+    half = await dupont.post(CASES, named | {"confirmed_passages": ["Mme Duvernay"]})
+    assert [one["text"] for one in half.json["passages"]] == ["14/03/2026"]
+    case = as_case(await dupont.post(CASES, named | {"confirmed_passages": ["Mme Duvernay", "14/03/2026"]}))
+    path = f"{CASES}/{case['id']}"
+    assert as_case(await dupont.patch(path, {"title": "Wellens"}))["history"] == named["history"]
+    assert (await dupont.patch(path, {"examination": "Mme Duvernay is pale."})).status == 422
+    as_case(await dupont.patch(path, {"examination": "Mme Duvernay is pale.", "confirmed_passages": ["Mme Duvernay"]}))
+
+
+@pytest.mark.case("N19")
+@pytest.mark.parametrize(
+    "passage", ["NIR 2 75 03 69 123 456 78", "NHS 943 476 5919", "06 12 34 56 78", "born 1962-03-14"]
+)
+async def test_what_certainly_identifies_the_patient_is_refused_in_every_field_whatever_is_confirmed(
+    dupont: Client, png: bytes, passage: str
+) -> None:
+    confirmed = {"confirmed_passages": [passage]}
+    for field in ("title", "presentation", "history", "examination", "investigations", "question", "outcome"):
+        refused = await dupont.post(CASES, CASE | {field: f"Said {passage}"} | confirmed)
+        assert refused.status == 422
+        assert set(refused.json["details"]) == {field}
+        assert [one["certain"] for one in refused.json["passages"]] == [True]
+    image = (await dupont.upload("/api/v2/media", {"file": png}, {"description": f"ECG, {passage}"})).json["id"]
+    refused = await dupont.post(CASES, CASE | {"media_ids": [image]} | confirmed)
+    assert set(refused.json["details"]) == {"media_ids"}
+    case = as_case(await dupont.post(CASES, CASE))
+    path = f"{CASES}/{case['id']}"
+    assert (await dupont.patch(path, {"history": passage} | confirmed)).status == 422
+    assert (await dupont.post(f"{path}/stage", {"stage": "solved", "outcome": passage} | confirmed)).status == 422
+    kept = as_case(await dupont.get(path))
+    assert (kept["history"], kept["outcome"], kept["stage"]) == (case["history"], case["outcome"], case["stage"])
+
+
 async def test_images_of_a_case_need_consent_and_a_description(dupont: Client, png: bytes) -> None:
     bare = (await dupont.upload("/api/v2/media", {"file": png})).json["id"]
     refused = await dupont.post(CASES, CASE | {"media_ids": [bare], "consent": {"basis": "none"}})

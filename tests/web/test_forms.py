@@ -370,6 +370,19 @@ async def test_passages_that_may_identify_the_patient_are_shown_before_a_case_is
     assert (await browser.post("/cases/new", {**named, "reread": "1"})).status == 303
 
 
+@pytest.mark.case("N19")
+async def test_what_certainly_identifies_the_patient_cannot_be_confirmed_away(lyon: Site) -> None:
+    browser = await visitor(lyon, "author")
+    answer = await browser.post("/cases/new", {**CASE, "history": "née le 14/03/1962", "reread": "1"})
+    assert answer.status == 422
+    assert "Some passages certainly identify the patient. Take them out." in answer.text
+    assert "A passage here identifies the patient. Take it out." in answer.text
+    path = (await browser.post("/cases/new", CASE)).location
+    stage = await browser.post(f"{path}/stage", {"stage": "solved", "outcome": "Rappelée au 06 12 34 56 78"})
+    assert stage.status == 422
+    assert "06 12 34 56 78" not in (await browser.get(path)).text
+
+
 async def test_a_case_is_found_by_its_words(lyon: Site) -> None:
     browser = await visitor(lyon, "author")
     await browser.post("/cases/new", CASE)

@@ -31,7 +31,7 @@ from tests.support.growth import grows_linearly
     ],
 )
 def test_what_may_identify_the_patient_is_found(text: str, kind: str, found: str) -> None:
-    (passage,) = passages(text)
+    (passage,) = passages({"history": text})
     assert (passage.kind, passage.text) == (kind, found)
 
 
@@ -50,26 +50,66 @@ def test_what_may_identify_the_patient_is_found(text: str, kind: str, found: str
     ],
 )
 def test_medicine_is_left_alone(text: str) -> None:
-    assert passages(text) == []
+    assert passages({"history": text}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NIR 2 75 03 69 123 456 78",
+        "sécu 269054958815780",
+        "IPP : 80012345",
+        "NHS no. 943 476 5919",
+        "au 06 12 34 56 78",
+        "au +33 6 12 34 56 78",
+        "call 020 7946 0958",
+        "call +44 7700 900123",
+        "call 07700 900123",
+        "p.durand@example.org",
+        "née le 14/03/1962",
+        "Date de naissance : 14 mars 1962",
+        "DDN 14.03.1962",
+        "DOB: 1962-03-14",
+        "born on March 14, 1962",
+    ],
+)
+def test_what_certainly_identifies_the_patient_is_told_from_what_may(text: str) -> None:
+    (passage,) = passages({"history": text})
+    assert passage.certain
+
+
+@pytest.mark.parametrize(
+    "text", ["Mme Duvernay", "opéré le 14/03/2026", "le 12 mars", "93 ans", "CK 120 450 1200 UI/L", "12 Mill Lane now"]
+)
+def test_what_only_may_identify_the_patient_is_for_the_author_to_decide(text: str) -> None:
+    (passage,) = passages({"history": text})
+    assert not passage.certain
+
+
+@pytest.mark.parametrize("text", ["glycémie à 0 30 60 90 120 min", "K+ 3,9 à 08 h 30", "newborn at 34 weeks", "+2 DS"])
+def test_series_of_results_are_no_telephone_and_no_date_of_birth(text: str) -> None:
+    assert not any(passage.certain for passage in passages({"history": text}))
 
 
 def test_passages_come_in_order_with_the_words_around_them() -> None:
-    found = passages("Le 14/03/2026, Mme Duvernay, 62 ans, tombe.", "Rappel au 06 12 34 56 78.")
+    texts = {"presentation": "Le 14/03/2026, Mme Duvernay, 62 ans, tombe.", "history": "Rappel au 06 12 34 56 78."}
+    found = passages(texts)
     assert [passage.text for passage in found] == ["14/03/2026", "Mme Duvernay", "06 12 34 56 78"]
+    assert [passage.field for passage in found] == ["presentation", "presentation", "history"]
     assert found[1].before == "Le 14/03/2026,"
     assert found[1].after == ", 62 ans, tombe."
 
 
 def test_a_list_of_passages_has_an_end() -> None:
-    assert len(passages("Mme Durand. " * 200)) == MOST
+    assert len(passages({"history": "Mme Durand. " * 200})) == MOST
 
 
 @given(st.text(max_size=300))
 def test_any_text_is_read(text: str) -> None:
-    for passage in passages(text):
+    for passage in passages({"history": text}):
         assert passage.text in text
 
 
 @pytest.mark.parametrize("text", ["a" * 20_000, "1 " * 10_000, "Mme A" * 4_000, "a@" * 10_000, "12 Aa " * 3_000])
 def test_every_text_takes_linear_time(text: str) -> None:
-    grows_linearly(passages, text)
+    grows_linearly(lambda longer: passages({"history": longer}), text)
