@@ -20,6 +20,7 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; media-src 'self'; font-src 'none'; "
     "connect-src 'self'; manifest-src 'self'; form-action 'self'{forms}; frame-ancestors 'none'; base-uri 'none'"
 )
+_FROM_APPLICATIONS: Final = ("/oauth/authorize", "/sign-in")
 _HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
@@ -106,6 +107,9 @@ def dressed(visit: Visit, response: Response) -> Response:
     headers.setdefault("content-security-policy", POLICY.format(forms=""))
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
+    if visit.request.url.path.startswith(_FROM_APPLICATIONS):
+        # Applications open these in a pop-up and wait for it; cut off from its opener, it looks closed to them.
+        headers["cross-origin-opener-policy"] = "unsafe-none"
     # What is made for one reader is for no cache; what is public differs by language and by cookie (F16).
     headers.setdefault("cache-control", "private, no-store" if visit.member else "private, no-cache")
     headers.setdefault("vary", "Cookie, Accept, Accept-Language")

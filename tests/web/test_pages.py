@@ -97,9 +97,19 @@ async def test_every_form_is_refused_without_the_right_role_or_the_right_token(l
     assert (await lyon.copy_of(post)).likes_count == 0
 
 
+async def test_only_the_way_to_consent_keeps_the_window_that_opened_it(lyon: Site) -> None:
+    """Applications open it in a pop-up, and take it for closed when it is cut off from them."""
+    stranger = await visitor(lyon)
+    for path, status in (("/oauth/authorize?client_id=x", 303), ("/sign-in?next=/oauth/authorize", 200)):
+        answer = await stranger.get(path)
+        assert (answer.status, answer.header("cross-origin-opener-policy")) == (status, "unsafe-none")
+        assert answer.header("x-frame-options") == "DENY"
+    assert (await stranger.get("/")).header("cross-origin-opener-policy") == "same-origin"
+
+
 @pytest.mark.case("F16", "F18")
 async def test_pages_carry_the_headers_that_browsers_keep_them_safe_by(lyon: Site) -> None:
-    answer = await (await visitor(lyon)).get("/sign-in")
+    answer = await (await visitor(lyon)).get("/about")
     assert answer.header("x-content-type-options") == "nosniff"
     assert answer.header("referrer-policy") == "same-origin"
     assert answer.header("cross-origin-opener-policy") == "same-origin"
