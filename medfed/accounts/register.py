@@ -17,6 +17,7 @@ from medfed.domain.accounts import (
     Kind,
     Member,
     Role,
+    check_chosen_username,
     check_email,
     check_username,
 )
@@ -139,7 +140,7 @@ def check_sign_up(here: Here, rules: SignUpRules, form: SignUp) -> SignUp:
         raise Forbidden("this instance takes no registrations")
     problems: dict[str, str] = {}
     checks: tuple[Callable[[], str], ...] = (
-        lambda: check_username(form.username),
+        lambda: check_chosen_username(form.username),
         lambda: check_email(form.email),
         lambda: check_password(form.password, username=form.username, email=form.email),
     )

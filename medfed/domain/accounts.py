@@ -162,15 +162,20 @@ def parse_handle(text: str) -> Handle:
 
 
 def check_username(username: str) -> str:
-    """A name that a new member may take. Raises Invalid."""
+    """A name that a member may have. Raises Invalid."""
     if not _USERNAME.fullmatch(username):
         raise Invalid(
             f"{username[:60]!r} cannot be a user name: 1 to 30 letters, digits, _ or -",
             {"username": "1 to 30 letters, digits, _ or -"},
         )
+    return username
+
+
+def check_chosen_username(username: str) -> str:
+    """A name that people who sign up may choose: none that sounds like the operator's. Raises Invalid."""
     if username.casefold() in _RESERVED:
         raise Invalid(f"the user name {username!r} is reserved", {"username": "reserved"})
-    return username
+    return check_username(username)
 
 
 _AUTHORITY: Final = re.compile(

@@ -38,7 +38,6 @@ def test_a_password_comes_from_stdin_and_is_not_printed(place: Place) -> None:
     [
         (["@roy@lille.example", "--email", "a@lyon.example"], "cannot be a user name"),
         (["roy", "--email", "nowhere"], "not an e-mail address"),
-        (["admin", "--email", "a@lyon.example"], "reserved"),
         (["DUPONT", "--email", "a@lyon.example"], "taken"),
         (["new", "--email", "dupont@lyon.example"], "taken"),
         (["new\n\x1b[31m", "--email", "a@lyon.example"], "cannot be a user name"),
@@ -52,6 +51,12 @@ def test_what_cannot_be_is_refused_in_one_sentence(place: Place, arguments: list
     assert done.err.count("\n") == 1
     assert "\x1b" not in done.err
     assert done.out == ""
+
+
+def test_the_operator_may_call_the_first_admin_admin(place: Place) -> None:
+    made = place.run("member", "create", "admin", "--email", "admin@lyon.example", "--role", "admin", "--json")
+    assert made.status == 0, made.err
+    assert made.json["username"] == "admin"
 
 
 @pytest.mark.parametrize("handle", ["nobody", "@a b@c", "roy@lille.example", "@"])
