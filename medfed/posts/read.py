@@ -123,14 +123,17 @@ class Thread:
 
 
 async def thread(view: View, here: Here, viewer: Account | None, post: Post) -> Thread:
-    """The conversation around a post."""
+    """The conversation around a post.
+
+    Each post is shown once: two processes that store posts which answer each other could close a circle.
+    """
     everything = await posts.conversation(view, post.conversation_id)
-    known = {one.id: one for one in await readable(view, here, viewer, everything)}
+    known = {one.id: one for one in await readable(view, here, viewer, everything) if one.id != post.id}
     ancestors: list[Post] = []
     above = post.in_reply_to_id
-    while above is not None and above in known and len(ancestors) < len(known):
-        ancestors.append(known[above])
-        above = known[above].in_reply_to_id
+    while above is not None and above in known:
+        ancestors.append(known.pop(above))
+        above = ancestors[-1].in_reply_to_id
     answers: dict[int, list[Post]] = {}
     for one in known.values():
         if one.in_reply_to_id is not None:

@@ -98,7 +98,14 @@ _COUNT_BOOSTS = sql(
 _ADOPT = sql(
     """
     UPDATE post SET in_reply_to_id = :id, in_reply_to_account_id = :account_id
-    WHERE in_reply_to_uri = :uri AND in_reply_to_uri <> '' AND in_reply_to_id IS NULL
+    WHERE in_reply_to_uri = :uri AND in_reply_to_uri <> '' AND in_reply_to_id IS NULL AND id NOT IN (
+        WITH RECURSIVE above (id, next) AS (
+            SELECT p.id, p.in_reply_to_id FROM post p WHERE p.id = :id
+            UNION
+            SELECT p.id, p.in_reply_to_id FROM post p JOIN above ON p.id = above.next
+        )
+        SELECT id FROM above
+    )
     RETURNING id, conversation_id
     """
 )
@@ -372,7 +379,7 @@ async def tombstone(view: View, uri: str, actor_uri: str) -> Millis | None:
 
 
 async def adopt_replies(tx: Transaction, post: Post) -> None:
-    """Hang under a newly stored post the replies that arrived before it."""
+    """Hang under a newly stored post the replies that arrived before it, but for those that it stands below."""
     orphans = await tx.all(_ADOPT, id=post.id, account_id=post.account_id, uri=post.uri)
     for conversation_id in {row["conversation_id"] for row in orphans} - {post.conversation_id}:
         await tx.run(_MERGE_CONVERSATION, to_id=post.conversation_id, from_id=conversation_id)

@@ -15,6 +15,7 @@ from medfed.kernel.paging import Page
 from medfed.posts import read
 from medfed.storage import accounts, moderation, posts, relations, timelines
 from tests.federation.activities import one_of_each
+from tests.federation.conftest import Open
 from tests.support.stranger import PUBLIC, Answer, Document, Puppet, Stranger
 from tests.support.world import Site, World, a_world
 
@@ -158,6 +159,24 @@ async def test_an_undo_that_overtakes_what_it_undoes_wins(kind: str, by_id: bool
         after = await lyon.copy_of(post)
         assert (after.likes_count, after.boosts_count) == (0, 0)
         assert await lyon.follow_of("alice@good.test", "dr-roy") == ""
+
+
+@pytest.mark.parametrize("kind", ["Like", "Announce", "Follow", "Block"])
+async def test_an_undo_that_names_only_an_id_undoes_whatever_that_id_was(kind: str) -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice = await _stranger(world, follows=False)
+        post = await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        target = post.uri if kind in ("Like", "Announce") else lyon.instance.here.uris.actor("dr-roy")
+        said = alice.activity(kind, target, to=[PUBLIC])
+        before = await lyon.contents()
+        await alice.tells(lyon, said)
+        neighbour = alice.home.person("neighbour")
+        for undoer, left in ((neighbour, True), (alice, False)):
+            await undoer.tells(lyon, undoer.activity("Undo", said["id"]))
+            now = await lyon.contents()
+            assert (
+                any(len(now[table]) > len(before[table]) for table in ("reaction", "post", "follow", "block")) is left
+            )
 
 
 @pytest.mark.case("A04", "D06")
@@ -502,6 +521,25 @@ async def test_a_thread_without_end_is_followed_only_so_far(cyclic: bool) -> Non
         became = await alice.tells(lyon, alice.create(inReplyTo=ids[0]))
         assert became == "done: stored"
         assert len(alice.home.asked) - asked <= 60
+
+
+@pytest.mark.case("A21", "H08")
+@pytest.mark.parametrize("around", [1, 2, 3])
+async def test_posts_that_answer_each_other_in_a_circle_can_be_read(open_world: Open, around: int) -> None:
+    async with open_world("lyon.test") as world:
+        lyon, alice = await _stranger(world)
+        ids = [f"{alice.home.base}/circle/{number}" for number in range(around)]
+        for number, id_ in enumerate(ids):
+            note = alice.note(id=id_, inReplyTo=ids[(number + 1) % around])
+            del alice.home.documents[f"/circle/{number}"]
+            assert await alice.tells(lyon, alice.create(note)) == "done: stored"
+        async with lyon.instance.store.view() as view:
+            known = await posts.find_by_uris(view, ids)
+            threads = [await read.thread(view, lyon.instance.here, None, known[id_]) for id_ in ids]
+        for thread in threads:
+            shown = [*thread.ancestors, *thread.descendants]
+            assert len({post.id for post in shown}) == len(shown) == around - 1
+        assert sum(1 for post in known.values() if post.in_reply_to_id is None) == 1
 
 
 # ── time, poison, the unknown ────────────────────────────────────────────────────────────────────────────────
