@@ -54,13 +54,6 @@ _HAS_LOCAL_FOLLOWER = sql(
     LIMIT 1
     """
 )
-_FOLLOWER_URIS_ON = sql(
-    """
-    SELECT a.uri FROM follow f JOIN account a ON a.id = f.follower_id
-    WHERE f.target_id = :id AND f.state = 'accepted' AND a.host = :host
-    ORDER BY a.uri
-    """
-)
 _FOLLOWS_AMONG = sql(
     "SELECT target_id FROM follow WHERE follower_id = :id AND state = 'accepted' AND target_id IN :ids[]"
 )
@@ -96,6 +89,7 @@ _BLOCK = sql(
     ON CONFLICT (account_id, target_id) DO NOTHING
     """
 )
+_UNBLOCK_BY_URI = sql("DELETE FROM block WHERE account_id = :account_id AND uri = :uri")
 _UNBLOCK = sql("DELETE FROM block WHERE account_id = :account_id AND target_id = :target_id RETURNING uri")
 _BLOCKED = Paged("SELECT b.id, b.target_id AS account_id FROM block b WHERE b.account_id = :id", "b.id")
 _MUTE = sql(
@@ -182,11 +176,6 @@ async def has_local_follower(view: View, id_: int) -> bool:
     return await view.value(_HAS_LOCAL_FOLLOWER, id=id_) is not None
 
 
-async def follower_uris_on(view: View, id_: int, host: str) -> list[str]:
-    """Actor ids of the followers that live on one host, sorted (FEP-8fcf)."""
-    return [row["uri"] for row in await view.all(_FOLLOWER_URIS_ON, id=id_, host=host)]
-
-
 async def followed_among(view: View, id_: int, ids: Iterable[int]) -> set[int]:
     """Those of `ids` that the account follows, accepted."""
     wanted = list(set(ids))
@@ -266,6 +255,11 @@ async def unblock(tx: Transaction, account_id: int, target_id: int) -> str | Non
     """End a block; the URI it had, or None."""
     row = await tx.one_or_none(_UNBLOCK, account_id=account_id, target_id=target_id)
     return row["uri"] if row else None
+
+
+async def unblock_by_uri(tx: Transaction, account_id: int, uri: str) -> bool:
+    """End the account's block of this URI; False if there was none."""
+    return await tx.run(_UNBLOCK_BY_URI, account_id=account_id, uri=uri) > 0
 
 
 async def blocked(view: View, id_: int, page: Page) -> list[tuple[int, int]]:

@@ -4,11 +4,12 @@ from medfed.activitypub.wire import reference
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post, visibility_of
 from medfed.inbox.admit import Admitted
+from medfed.inbox.handlers import relations as relating
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
 from medfed.posts import react, read
-from medfed.storage import inbox_log, posts, relations
+from medfed.storage import posts, relations
 from medfed.storage.database import Transaction, View
 
 
@@ -79,12 +80,12 @@ async def undo_by_id(tx: Transaction, use: Handling, admitted: Admitted, resolve
     passed = await posts.find_by_uri(tx, activity.object_id)
     if passed is not None and passed.is_boost:
         return await undo_announce(tx, use, admitted, resolved)
-    if await inbox_log.state_of(tx, activity.object_id) is not None:
-        post_id = await posts.liked_by_uri(tx, activity.object_id, admitted.actor.id)
-        if post_id is not None:
-            await react.unliked(tx, admitted.actor, await posts.get(tx, post_id))
     await posts.bury(tx, activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
-    return "undone"
+    post_id = await posts.liked_by_uri(tx, activity.object_id, admitted.actor.id)
+    if post_id is not None:
+        await react.unliked(tx, admitted.actor, await posts.get(tx, post_id))
+        return "unliked"
+    return await relating.undo_by_id(tx, admitted)
 
 
 async def _reachable(view: View, use: Handling, admitted: Admitted) -> Post | None:

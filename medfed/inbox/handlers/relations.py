@@ -74,6 +74,18 @@ async def undo_block(tx: Transaction, _use: Handling, admitted: Admitted, _resol
     return "unblocked"
 
 
+async def undo_by_id(tx: Transaction, admitted: Admitted) -> str:
+    """An Undo that names a Follow or a Block of the actor's by its id alone."""
+    uri, actor = admitted.activity.object_id, admitted.actor
+    followed = await relations.find_by_uri(tx, uri)
+    if followed is not None and followed.follower_id == actor.id:
+        await relating.ended(tx, actor, await accounts.get(tx, followed.target_id))
+        return "unfollowed"
+    if await relations.unblock_by_uri(tx, actor.id, uri):
+        return "unblocked"
+    return "nothing to undo"
+
+
 async def _member(view: View, uri: str) -> Account | None:
     account = await accounts.find_by_uri(view, uri) if uri else None
     return account if account is not None and account.local and account.active else None
