@@ -8,7 +8,6 @@ import orjson
 from medfed.activitypub import contexts, keys, proofs, render
 from medfed.activitypub.here import Here
 from medfed.activitypub.render import Rendered, with_context
-from medfed.activitypub.uris import authority_of
 from medfed.domain.accounts import Account
 from medfed.domain.posts import AS_PUBLIC
 from medfed.kernel.clock import DAY
@@ -92,11 +91,6 @@ def inbox_of(account: Account) -> Inbox:
 def shared_inbox_of(account: Account) -> Inbox:
     """Where to send what is for this account among others."""
     return Inbox(host=account.host, url=account.delivery_inbox)
-
-
-def inbox_at(url: str) -> Inbox:
-    """An inbox known by its URL alone."""
-    return Inbox(host=authority_of(url), url=url)
 
 
 async def _proven(tx: Transaction, here: Here, author: Account, document: Rendered) -> Rendered:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import orjson
 import pytest
 
-from medfed.accounts.promise import inbox_at, promise
+from medfed.accounts.promise import promise
 from medfed.activitypub import render
 from medfed.activitypub.keys import generate_ed25519
 from medfed.domain import policies
@@ -451,7 +451,7 @@ async def test_only_the_one_it_was_offered_to_answers_an_offer() -> None:
                 object_=issued.offer_uri,
                 to=[society.instance.here.uris.instance_actor],
             )
-            inbox = inbox_at(society.instance.here.uris.shared_inbox)
+            inbox = outbox.Inbox(host=society.domain, url=society.instance.here.uris.shared_inbox)
             await promise(tx, lyon.instance.here, mallory, activity, [inbox])
         await world.settle()
         async with society.instance.store.view() as view:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from medfed.accounts.promise import inbox_at, promise
+from medfed.accounts.promise import promise
 from medfed.activitypub import render
 from medfed.activitypub.render import Rendered
 from medfed.domain.accounts import Account, Member
@@ -20,6 +20,7 @@ from medfed.kernel.paging import Page
 from medfed.storage import accounts, credentials, moderation, notifications, tasks, trust
 from medfed.storage import issuer as issuing
 from medfed.storage import requests as queue
+from medfed.storage.outbox import Inbox
 from medfed.verification import consent, decide, issuer, pins, requests, revoke, work
 from medfed.verification.attest import Statement, attest
 from medfed.verification.gate import qualifying
@@ -322,7 +323,8 @@ async def test_a_credential_about_somebody_unknown_is_examined_without_their_key
 async def sends(sender: Site, author: Account, receiver: Site, activity: Rendered) -> None:
     """An account sends an activity, and everything that it leads to happens."""
     async with sender.instance.store.transaction("send") as tx:
-        await promise(tx, sender.instance.here, author, activity, [inbox_at(receiver.instance.here.uris.shared_inbox)])
+        inbox = Inbox(host=receiver.domain, url=receiver.instance.here.uris.shared_inbox)
+        await promise(tx, sender.instance.here, author, activity, [inbox])
     await sender.world.settle()
 
 
