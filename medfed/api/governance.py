@@ -50,7 +50,6 @@ def _peer(one: Peer, mode: Mode) -> Entity:
         "level": effective(one, mode).value,
         "decided_by": "mode" if one.level is None else "admin",
         "note": one.note,
-        "software": one.software,
         "first_seen": _time(one.first_seen or None),
         "last_heard": _time(one.last_heard),
         "last_sent": _time(one.last_sent),

@@ -27,7 +27,7 @@ def peer() -> None:
 def _list(config: str, *, as_json: bool) -> None:
     """Every peer that has been met or judged."""
     found = perform(config, "peer.list")
-    show(found, as_json=as_json, text=lambda: table(found, "domain", "level", "decided_by", "software", "last_heard"))
+    show(found, as_json=as_json, text=lambda: table(found, "domain", "level", "decided_by", "last_heard", "last_sent"))
 
 
 async def list_peers(instance: Instance) -> list[dict[str, Any]]:
@@ -84,7 +84,6 @@ def _facts(instance: Instance, peer: Peer) -> dict[str, Any]:
         "level": effective(peer, instance.here.mode).value,
         "decided_by": "an admin" if peer.level is not None else f"the mode ({instance.here.mode})",
         "note": peer.note,
-        "software": peer.software,
         "first_seen": iso(peer.first_seen),
         "last_heard": iso(peer.last_heard) if peer.last_heard else None,
         "last_sent": iso(peer.last_sent) if peer.last_sent else None,

@@ -122,7 +122,7 @@ class Deliverer:
         """Deliver to one host, in order, until nothing is owed or an attempt fails."""
         scheme = self._remembered(peer)
         goes_on = await self._deliver_in_order(lane.host, [first], peer, scheme)
-        while goes_on and lane.waiting > 1:
+        while goes_on and lane.last_id > lane.first_id:
             async with self._instance.store.view() as view:
                 owed = await outbox.lane(view, lane.host, BATCH)
                 peer = await peers.find(view, lane.host)

@@ -24,7 +24,9 @@ _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 _GAUGES: Final = (
     Metric(name="medfed_members", kind="gauge", help="Members who may sign in."),
     Metric(name="medfed_posts_local", kind="gauge", help="Posts written here."),
-    Metric(name="medfed_inbox", kind="gauge", help="Accepted activities by what became of them.", labels=("state",)),
+    Metric(
+        name="medfed_inbox", kind="gauge", help="Accepted activities that are not done, by state.", labels=("state",)
+    ),
     Metric(name="medfed_deliveries_waiting", kind="gauge", help="Deliveries that are owed."),
     Metric(name="medfed_deliveries_parked", kind="gauge", help="Deliveries that a peer refused."),
     Metric(name="medfed_hosts_failing", kind="gauge", help="Hosts that are owed something and do not take it."),

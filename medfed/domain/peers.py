@@ -26,8 +26,6 @@ class Peer:
     domain: str
     level: Level | None = None
     note: str = ""
-    software: str = ""
-    actor_uri: str = ""
     signs_with: str = ""
     signs_until: Millis = 0
     first_seen: Millis = 0

@@ -27,7 +27,7 @@ _BY_IDS = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.id IN :ids[]")
 _BY_URI = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.uri = :uri")
 _BY_URIS = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.uri IN :uris[text]")
 _BY_HANDLE = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.handle = :handle")
-_HAS_PICTURE = sql("SELECT 1 FROM account WHERE local = 1 AND (avatar = :key OR header = :key) LIMIT 1")
+_HAS_PICTURE = sql("SELECT 1 FROM account WHERE (local = 1 AND avatar = :key) OR (local = 1 AND header = :key) LIMIT 1")
 _LOCAL = sql(
     f"""
     SELECT {_COLUMNS} FROM account a

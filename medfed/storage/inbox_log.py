@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from medfed.kernel.clock import Millis
 from medfed.storage.database import Transaction, View
@@ -10,8 +11,14 @@ from medfed.storage.statements import sql
 _RECORD = sql(
     """
     INSERT INTO inbox_log (id, uri, actor_uri, kind, body, received_at, state, attempts, next_at, note)
-    VALUES (:id, :uri, :actor_uri, :kind, :body, :at, 'waiting', 0, :at, '')
+    VALUES (:id, :uri, :actor_uri, :kind, :body, :at, :state, 0, :at, :note)
     ON CONFLICT (uri) DO NOTHING
+    """
+)
+_BEFORE = sql(
+    """
+    SELECT EXISTS (SELECT 1 FROM inbox_log WHERE uri = :uri) AS seen,
+           EXISTS (SELECT 1 FROM inbox_log WHERE actor_uri = :actor_uri AND state = 'waiting') AS queued
     """
 )
 _WAITING = sql(
@@ -21,7 +28,6 @@ _WAITING = sql(
     ORDER BY next_at, id LIMIT :limit
     """
 )
-_LEASE = sql("UPDATE inbox_log SET next_at = :until WHERE id = :id AND state = 'waiting' AND next_at <= :now")
 _SETTLE = sql("UPDATE inbox_log SET state = :state, note = :note WHERE id = :id AND state = 'waiting'")
 _ANNOTATE = sql("UPDATE inbox_log SET note = :note WHERE id = :id")
 _RETRY = sql(
@@ -31,11 +37,13 @@ _RETRY = sql(
     """
 )
 _SEEN = sql("SELECT state FROM inbox_log WHERE uri = :uri")
-_COUNT = sql("SELECT state, COUNT(*) AS n FROM inbox_log GROUP BY state")
+_COUNT = sql("SELECT state, COUNT(*) AS n FROM inbox_log WHERE state <> 'done' GROUP BY state")
 _NEXT = sql("SELECT MIN(next_at) FROM inbox_log WHERE state = 'waiting'")
 _FORGET_BODIES = sql(
     "UPDATE inbox_log SET body = NULL WHERE state <> 'waiting' AND received_at < :before AND body IS NOT NULL"
 )
+
+State: TypeAlias = Literal["waiting", "done", "refused", "dead"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,13 @@ class Arrival:
     attempts: int = 0
 
 
-async def record(tx: Transaction, arrival: Arrival) -> bool:
+async def before(view: View, arrival: Arrival) -> tuple[bool, bool]:
+    """(whether its id was stored before, whether an earlier one of its actor's still waits)."""
+    row = await view.one(_BEFORE, uri=arrival.uri, actor_uri=arrival.actor_uri)
+    return bool(row["seen"]), bool(row["queued"])
+
+
+async def record(tx: Transaction, arrival: Arrival, *, state: State = "waiting", note: str = "") -> bool:
     """Store an arrival; False if its id was stored before (A03, C06)."""
     stored = await tx.run(
         _RECORD,
@@ -61,6 +75,8 @@ async def record(tx: Transaction, arrival: Arrival) -> bool:
         kind=arrival.kind,
         body=arrival.body,
         at=arrival.received_at,
+        state=state,
+        note=note[:500],
     )
     return stored > 0
 
@@ -68,11 +84,6 @@ async def record(tx: Transaction, arrival: Arrival) -> bool:
 async def waiting(view: View, now: Millis, limit: int, *, busy: Iterable[str] = ()) -> list[Arrival]:
     """Arrivals that are due to be applied, oldest first, but for those of the actors that are `busy`."""
     return [Arrival(**row) for row in await view.all(_WAITING, now=now, limit=limit, busy=list(busy))]
-
-
-async def lease(tx: Transaction, id_: int, *, now: Millis, until: Millis) -> bool:
-    """Keep other workers off until a time; False if somebody else was quicker."""
-    return await tx.run(_LEASE, id=id_, now=now, until=until) > 0
 
 
 async def finish(tx: Transaction, id_: int, *, note: str = "") -> bool:
@@ -106,7 +117,7 @@ async def state_of(view: View, uri: str) -> str | None:
 
 
 async def counts(view: View) -> dict[str, int]:
-    """Arrivals by state."""
+    """Arrivals by state, but for the many that are done."""
     return {row["state"]: row["n"] for row in await view.all(_COUNT)}
 
 

@@ -41,12 +41,24 @@ _INBOXES_ON = sql(
     GROUP BY a.host
     """
 )
+# From host to host along the index: what waits for hosts that are down costs nothing, however much it is.
+_LANES: Final = """
+    WITH RECURSIVE lane (host) AS (
+        SELECT (SELECT MIN(d.host) FROM delivery d WHERE d.state = 'waiting')
+        UNION ALL
+        SELECT (SELECT MIN(d.host) FROM delivery d WHERE d.state = 'waiting' AND d.host > lane.host)
+        FROM lane WHERE lane.host IS NOT NULL
+    )
+"""
 _DUE_HOSTS = sql(
-    """
-    SELECT d.host, MIN(d.id) AS first_id, COUNT(*) AS waiting FROM delivery d
-    LEFT JOIN peer p ON p.domain = d.host
-    WHERE d.state = 'waiting' AND (p.next_at IS NULL OR p.next_at <= :now) AND NOT d.host IN :busy[text]
-    GROUP BY d.host ORDER BY first_id LIMIT :limit
+    f"""
+    {_LANES}
+    SELECT lane.host,
+           (SELECT MIN(d.id) FROM delivery d WHERE d.host = lane.host AND d.state = 'waiting') AS first_id,
+           (SELECT MAX(d.id) FROM delivery d WHERE d.host = lane.host AND d.state = 'waiting') AS last_id
+    FROM lane LEFT JOIN peer p ON p.domain = lane.host
+    WHERE lane.host IS NOT NULL AND (p.next_at IS NULL OR p.next_at <= :now) AND NOT lane.host IN :busy[text]
+    ORDER BY first_id LIMIT :limit
     """
 )
 _DELIVERY: Final = """
@@ -69,17 +81,22 @@ _DROP_INBOX = sql("DELETE FROM delivery WHERE inbox = :inbox")
 _UNPARK = sql("UPDATE delivery SET state = 'waiting' WHERE state = 'parked' AND (:host = '' OR host = :host)")
 _DROP = sql("DELETE FROM delivery WHERE host = :host")
 _NEXT = sql(
-    """
-    SELECT MIN(COALESCE(p.next_at, 0)) FROM delivery d LEFT JOIN peer p ON p.domain = d.host WHERE d.state = 'waiting'
+    f"""
+    {_LANES}
+    SELECT MIN(COALESCE(p.next_at, 0)) FROM lane LEFT JOIN peer p ON p.domain = lane.host WHERE lane.host IS NOT NULL
     """
 )
 _LIST = sql(
     """
-    SELECT d.host, COUNT(*) AS waiting, MAX(d.attempts) AS attempts, MAX(d.last_error) AS last_error,
-           SUM(CASE WHEN d.state = 'parked' THEN 1 ELSE 0 END) AS parked,
-           MAX(COALESCE(p.next_at, 0)) AS next_at, MAX(COALESCE(p.failing_since, 0)) AS failing_since
-    FROM delivery d LEFT JOIN peer p ON p.domain = d.host
-    GROUP BY d.host ORDER BY d.host
+    SELECT d.host, d.waiting, d.attempts, d.last_error, d.parked, d.parked_until,
+           COALESCE(p.next_at, 0) AS next_at, COALESCE(p.failing_since, 0) AS failing_since
+    FROM (
+        SELECT host, COUNT(*) AS waiting, MAX(attempts) AS attempts, MAX(last_error) AS last_error,
+               SUM(CASE WHEN state = 'parked' THEN 1 ELSE 0 END) AS parked,
+               MIN(CASE WHEN state = 'parked' AND next_at > 0 THEN next_at END) AS parked_until
+        FROM delivery GROUP BY host
+    ) d LEFT JOIN peer p ON p.domain = d.host
+    ORDER BY d.host
     """
 )
 _CANCEL_UNSENT = sql(
@@ -197,11 +214,11 @@ async def inboxes_on(view: View, hosts: Iterable[str]) -> list[Inbox]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A host that may be tried now: the first thing it is owed, and how many there are."""
+    """A host that may be tried now: the first and the last thing it is owed."""
 
     host: str
     first_id: int
-    waiting: int
+    last_id: int
 
 
 async def due(view: View, now: Millis, *, busy: Iterable[str], limit: int) -> list[Due]:
@@ -265,7 +282,7 @@ async def next_due(view: View) -> Millis | None:
 
 
 async def overview(view: View) -> list[dict[str, Any]]:
-    """Per host: waiting, parked, attempts, next_at, last_error, failing_since."""
+    """Per host: waiting, parked, parked_until (or None), attempts, next_at, last_error, failing_since."""
     return [dict(row) for row in await view.all(_LIST)]
 
 

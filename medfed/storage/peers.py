@@ -9,7 +9,7 @@ from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
 
 _COLUMNS: Final = """
-    domain, level, note, software, actor_uri, signs_with, signs_until, first_seen, last_heard, last_sent,
+    domain, level, note, signs_with, signs_until, first_seen, last_heard, last_sent,
     failing_since, failures, next_at, last_error
 """
 _FIND = sql(f"SELECT {_COLUMNS} FROM peer WHERE domain = :domain")
@@ -18,9 +18,9 @@ _ALL = sql(f"SELECT {_COLUMNS} FROM peer ORDER BY domain")
 _COUNT = sql("SELECT COUNT(*) FROM peer")
 _INSERT = sql(
     """
-    INSERT INTO peer (domain, level, note, software, actor_uri, signs_with, signs_until, first_seen, failures,
+    INSERT INTO peer (domain, level, note, signs_with, signs_until, first_seen, failures,
                       next_at, last_error)
-    VALUES (:domain, '', '', '', '', '', 0, :at, 0, 0, '')
+    VALUES (:domain, '', '', '', 0, :at, 0, 0, '')
     ON CONFLICT (domain) DO NOTHING
     """
 )

@@ -142,7 +142,6 @@ async def _peers_page(visit: Visit, form: FormView, note: str = "", status: int 
 async def _names(view: View, known: Sequence[Peer]) -> dict[str, str]:
     """What peers call themselves, where we know their instance actor."""
     actors = {f"{scheme}://{each.domain}/actor": each.domain for each in known for scheme in ("https", "http")}
-    actors |= {each.actor_uri: each.domain for each in known if each.actor_uri}
     return {actors[uri]: account.name for uri, account in (await accounts.find_by_uris(view, actors)).items()}
 
 
@@ -257,36 +256,56 @@ def _lines(before: str, after: str) -> Iterable[DiffLineView]:
 def _tallies(visit: Visit, effects: Effects) -> tuple[TallyView, ...]:
     gained = [each for each in effects.standings if each.after is CredentialState.TRUSTED]
     lost = [each for each in effects.standings if each.before is CredentialState.TRUSTED]
-    counts = (
-        (len(gained), N_("attestations would count here")),
-        (-len(lost), N_("attestations would no longer count here")),
-        (len(effects.levels), N_("peers would change their level")),
-        (-effects.follows_ended, N_("follows would end")),
+    many = visit.front.pages.translations(visit.language).ngettext
+    levels = len(effects.levels)
+    return (
+        TallyView(
+            change=len(gained),
+            words=many("attestation would count here", "attestations would count here", len(gained)),
+        ),
+        TallyView(
+            change=-len(lost),
+            words=many("attestation would no longer count here", "attestations would no longer count here", len(lost)),
+        ),
+        TallyView(
+            change=levels,
+            words=many("peer would change its level", "peers would change their level", levels),
+            counts=True,
+        ),
+        TallyView(
+            change=-effects.follows_ended, words=many("follow would end", "follows would end", effects.follows_ended)
+        ),
     )
-    return tuple(TallyView(change=count, words=visit.say(words)) for count, words in counts)
 
 
 def _consequences(visit: Visit, effects: Effects) -> tuple[str, ...]:
     told = [
         visit.say(
-            N_("%(domain)s: from %(before)s to %(after)s"),
+            N_("%(domain)s: from “%(before)s” to “%(after)s”"),
             domain=each.domain,
             before=visit.say(_level(each.before)),
             after=visit.say(_level(each.after)),
         )
         for each in effects.levels[:20]
     ]
-    told += [
-        f"@{each.account}: {note(visit, each.reason) or visit.say(REASONS[each.after.value])}"
-        for each in effects.standings[:20]
-    ]
+    told += [_standing(visit, each) for each in effects.standings[:20]]
     if not told:
         told.append(visit.say(N_("Nothing would change for anybody.")))
     return tuple(told)
 
 
-def _level(level: Level) -> str:
+def _standing(visit: Visit, change: StandingChange) -> str:
+    """Whose attestation would stand differently, and why."""
+    if change.after is CredentialState.TRUSTED:
+        said = N_("@%(who)s: the attestation would count. %(why)s")
+    elif change.before is CredentialState.TRUSTED:
+        said = N_("@%(who)s: the attestation would no longer count. %(why)s")
+    else:
+        said = N_("@%(who)s: %(why)s")
+    return visit.say(said, who=change.account, why=note(visit, change.reason) or visit.say(REASONS[change.after.value]))
 
+
+def _level(level: Level) -> str:
     return LEVELS[level.value]
 
 

@@ -4,13 +4,18 @@ import importlib
 import pkgutil
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import medfed.storage
+from medfed.storage import accounts, notifications, outbox
+from medfed.storage.migrate import bundled
+from medfed.storage.paging import Paged
 from medfed.storage.scan import pieces, split
 from medfed.storage.statements import REGISTRY, Statement, sql
 
@@ -130,3 +135,43 @@ def test_a_script_is_split_at_the_semicolons_that_end_statements() -> None:
     """
     heads = [" ".join(statement.split()[:3]) for statement in split(script)]
     assert heads == ["CREATE TABLE a", "CREATE TRIGGER t", "CREATE FUNCTION f", "CREATE TRIGGER u", "SELECT 1"]
+
+
+_GROWS: Final = frozenset(
+    {"account", "attachment", "delivery", "follow", "home_entry", "inbox_log", "notification", "outbox", "post"}
+)
+
+
+def test_only_rare_statements_read_a_whole_table_that_grows() -> None:
+    """By SQLite's plan; what may is what an admin asks for, what a search is, and what happens once in an hour."""
+    rare = {
+        outbox._RESUME, outbox._DROP_INBOX, outbox._UNPARK, outbox._DROP, outbox._LIST,
+        accounts._DIRECTORY, accounts._SEARCH, accounts._COUNT_ACTIVE, accounts._GONE_AT,
+        notifications._FORGET_FROM,
+    }  # fmt: skip
+    raw = sqlite3.connect(":memory:")
+    for migration in bundled("sqlite"):
+        for statement in migration.statements:
+            raw.execute(statement)
+    assert [each.sqlite for each in _of_the_program() if each not in rare and _scans(raw, each) & _GROWS] == []
+
+
+def _of_the_program() -> Iterator[Statement]:
+    """Without those that tests declare."""
+    for module in pkgutil.iter_modules(medfed.storage.__path__, "medfed.storage."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, Statement):
+                yield value
+            elif isinstance(value, Paged):
+                yield from (value._newest, value._nearest)
+
+
+def _scans(raw: sqlite3.Connection, statement: Statement) -> set[str]:
+    """Tables that it reads from end to end, but for those of which it reads an index that holds what it wants."""
+    if "schema_migration" in statement.sqlite:
+        return set()
+    given_ = {name: "[1]" if name in statement.lists else 1 for name in statement.names}
+    steps = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement.sqlite}", given_)]
+    scanned = [step.split()[1] for step in steps if step.startswith("SCAN ") and "COVERING" not in step]
+    names = {alias: table for table, alias in re.findall(r"\b(\w+)\s+(?:AS\s+)?(\w)\b", statement.sqlite)}
+    return {names.get(name, name) for name in scanned}

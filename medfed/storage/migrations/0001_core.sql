@@ -41,6 +41,9 @@ CREATE TABLE account (
     following_count BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX account_by_domain ON account (domain, id);
+CREATE INDEX account_by_host ON account (host) WHERE local = 0;
+CREATE INDEX account_by_avatar ON account (avatar) WHERE local = 1;
+CREATE INDEX account_by_header ON account (header) WHERE local = 1;
 
 CREATE TABLE account_key (
     uri         TEXT PRIMARY KEY,                   -- …#main-key
@@ -151,6 +154,8 @@ CREATE INDEX post_by_parent ON post (in_reply_to_id, id);
 CREATE INDEX post_by_parent_uri ON post (in_reply_to_uri) WHERE in_reply_to_id IS NULL AND in_reply_to_uri <> '';
 CREATE UNIQUE INDEX post_boost_once ON post (boost_of_id, account_id) WHERE boost_of_id IS NOT NULL;
 CREATE INDEX post_public ON post (id) WHERE visibility = 'public';
+CREATE INDEX post_direct ON post (conversation_id, id) WHERE visibility = 'direct';
+CREATE INDEX post_written_here ON post (local, boost_of_id) WHERE local = 1 AND boost_of_id IS NULL;
 
 CREATE TABLE post_mention (
     post_id    BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
@@ -212,6 +217,7 @@ CREATE TABLE attachment (
 );
 CREATE INDEX attachment_by_post ON attachment (post_id, position);
 CREATE INDEX attachment_by_file ON attachment (file_key);
+CREATE INDEX attachment_by_preview ON attachment (preview_key);
 
 CREATE TABLE poll (
     post_id      BIGINT PRIMARY KEY REFERENCES post (id) ON DELETE CASCADE,
@@ -339,8 +345,6 @@ CREATE TABLE peer (
     domain        TEXT PRIMARY KEY,                 -- canonical authority
     level         TEXT NOT NULL,                    -- '' (the mode decides), blocked, limited, federated, trusted
     note          TEXT NOT NULL,
-    software      TEXT NOT NULL,
-    actor_uri     TEXT NOT NULL,                    -- its instance actor, once known
     signs_with    TEXT NOT NULL,                    -- what it was last seen to accept: '', rfc9421, cavage
     signs_until   BIGINT NOT NULL,
     first_seen    BIGINT NOT NULL,
@@ -365,6 +369,9 @@ CREATE TABLE inbox_log (
     note        TEXT NOT NULL
 );
 CREATE INDEX inbox_log_waiting ON inbox_log (next_at, id) WHERE state = 'waiting';
+CREATE INDEX inbox_log_open ON inbox_log (state) WHERE state <> 'done';
+CREATE INDEX inbox_log_bodies ON inbox_log (received_at) WHERE body IS NOT NULL;
+CREATE INDEX inbox_log_lines ON inbox_log (actor_uri) WHERE state = 'waiting';
 
 CREATE TABLE outbox (
     id         BIGINT PRIMARY KEY,
@@ -379,6 +386,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_by_account ON outbox (account_id, listed, id);
 CREATE INDEX outbox_by_post ON outbox (post_id);
+CREATE INDEX outbox_passing ON outbox (created_at) WHERE listed = 0;
 
 CREATE TABLE delivery (
     id          BIGINT PRIMARY KEY,
