@@ -207,6 +207,14 @@ def test_a_failed_backup_removes_nothing(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["20200101T000000Z"]
 
 
+def test_what_a_backup_that_was_cut_off_left_behind_is_removed(tmp_path: Path) -> None:
+    script = _backup_script(tmp_path, 'mkdir "$2"')
+    folder = tmp_path / "backups"
+    (folder / "20200101T000000Z.partial").mkdir(parents=True)
+    accepts(script, folder)
+    assert not list(folder.glob("*.partial"))
+
+
 def _backup_script(tmp_path: Path, medfed: str) -> Path:
     """The script beside a stand-in for the command, whose second argument is the folder to write."""
     command = tmp_path / ".venv" / "bin" / "medfed"

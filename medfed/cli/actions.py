@@ -48,7 +48,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "queue.retry": "medfed.cli.queue:retry_queue",
     "queue.drop": "medfed.cli.queue:drop_queue",
     "audit.verify": "medfed.cli.audit:verify_trail",
-    "backup": "medfed.cli.backup:back_up",
+    "backup": "medfed.cli.backup:copy_database",
     "doctor": "medfed.cli.doctor:examine",
 }
 """Every function that the local socket may be asked for."""

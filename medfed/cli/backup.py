@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +13,7 @@ import click
 from medfed.cli.actions import config_of, load, perform
 from medfed.cli.output import failures, json_option, say, show
 from medfed.instance import Instance, key_path
-from medfed.kernel.errors import Misconfigured
+from medfed.kernel.errors import MedfedError, Misconfigured
 from medfed.settings import Settings
 from medfed.storage.connect import sqlite_path
 from medfed.storage.sqlite import SqliteStore
@@ -29,14 +31,15 @@ CONFIGURATION: Final = "medfed.toml"
 @config_of
 def backup(config: str, directory: Path, *, as_json: bool) -> None:
     """Copy database, images, keys and configuration into DIRECTORY, which must not exist yet."""
-    with failures():
+    with failures(), _files(), ExitStack() as undo:
         target = _fresh(directory)
-        made = perform(config, "backup", directory=str(target))
-        shutil.copyfile(config, target / CONFIGURATION)
+        undo.callback(shutil.rmtree, target, ignore_errors=True)
+        engine = _fill(target, config)
+        undo.pop_all()
     if as_json:
-        show(made, as_json=True, text=str)
+        show({"directory": str(target), "engine": engine}, as_json=True, text=str)
     else:
-        say(f"backed up to {made['directory']}; it holds private keys: keep it as you keep the server")
+        say(f"backed up to {target}; it holds private keys: keep it as you keep the server")
 
 
 @click.command("restore")
@@ -44,23 +47,26 @@ def backup(config: str, directory: Path, *, as_json: bool) -> None:
 @config_of
 def restore(config: str, directory: Path) -> None:
     """Bring a backup back, into an empty data directory only."""
-    with failures():
+    with failures(), _files():
         restore_from(directory, Path(config))
     say("restored; run `medfed doctor` and `medfed audit verify` before you serve")
 
 
-async def back_up(instance: Instance, *, directory: str) -> dict[str, Any]:
-    """Copy everything of an instance into an existing, empty folder. Raises Misconfigured.
+async def copy_database(instance: Instance) -> dict[str, Any]:
+    """Copy the database into a new folder below the data directory, which the caller takes away.
 
-    The database is copied first: an image that it names was on disk before it was named.
+    There and nowhere else: a server that is confined sees no other place, and writes where nobody else names.
     """
-    target = Path(directory)
-    if isinstance(instance.store, SqliteStore):
-        await instance.store.copy_to(target / DATABASE)
-    else:
-        await _run("pg_dump", "--format=custom", f"--file={target / DUMP}", instance.settings.database_url)
-    await asyncio.to_thread(_copy_files, instance.settings, target)
-    return {"directory": str(target), "engine": instance.store.engine}
+    folder = Path(tempfile.mkdtemp(prefix="backup-", dir=instance.settings.instance.data_dir))
+    try:
+        if isinstance(instance.store, SqliteStore):
+            await instance.store.copy_to(folder / DATABASE)
+        else:
+            await _run("pg_dump", "--format=custom", f"--file={folder / DUMP}", instance.settings.database_url)
+    except MedfedError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return {"folder": str(folder), "engine": instance.store.engine}
 
 
 def restore_from(directory: Path, config: Path) -> None:
@@ -80,6 +86,32 @@ def restore_from(directory: Path, config: Path) -> None:
     else:
         dump = str(_part(directory, DUMP))
         asyncio.run(_run("pg_restore", "--exit-on-error", f"--dbname={settings.database_url}", dump))
+
+
+def _fill(target: Path, config: str) -> str:
+    """Bring all parts of a backup together; returns the database's engine.
+
+    The database is copied first: an image that it names was on disk before it was named.
+    """
+    copied = perform(config, "backup")
+    folder = Path(copied["folder"])
+    try:
+        for part in folder.iterdir():
+            _place(part, target / part.name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _copy_files(load(config), target)
+    _place(Path(config), target / CONFIGURATION)
+    return str(copied["engine"])
+
+
+@contextmanager
+def _files() -> Iterator[None]:
+    """Say in a sentence what the system refused: a full disk, a folder of somebody else. Raises Misconfigured."""
+    try:
+        yield
+    except OSError as error:
+        raise Misconfigured(f"{error.filename or 'the copy'}: {error.strerror or error}") from error
 
 
 def _fresh(directory: Path) -> Path:

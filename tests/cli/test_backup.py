@@ -1,9 +1,14 @@
 """A backup taken while it serves holds everything, and is brought back into an empty place only."""
 
+import asyncio
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from medfed.cli import remote
+from medfed.cli.actions import SOCKET
 from tests.cli.conftest import Place, Serving
 
 
@@ -23,6 +28,34 @@ def test_a_backup_is_taken_while_it_serves_and_brought_back(
     assert again.run("restore", str(copy)).status == 0
     assert [member["username"] for member in again.run("member", "list", "--json").json] == ["roy"]
     assert again.run("audit", "verify").status == 0
+
+
+def test_a_server_that_is_confined_writes_in_its_own_folder_only(
+    place: Place, serving: Callable[..., Serving], tmp_path: Path
+) -> None:
+    """systemd shows the server no folder but its data: what it copies is brought elsewhere by the command."""
+    serving()
+    with pytest.raises(remote.RefusedThere):
+        asyncio.run(remote.ask(place.data / SOCKET, "backup", {"directory": str(tmp_path)}))
+    copied = Path(asyncio.run(remote.ask(place.data / SOCKET, "backup", {}))["folder"])
+    assert copied.parent == place.data
+    assert [part.name for part in copied.iterdir()] == ["medfed.db"]
+
+
+def test_a_backup_leaves_nothing_else_behind(place: Place, tmp_path: Path) -> None:
+    before = {part.name for part in place.data.iterdir()}
+    assert place.run("backup", str(tmp_path / "copy")).status == 0
+    assert {part.name for part in place.data.iterdir()} == before
+
+
+def test_a_backup_that_cannot_be_written_says_so_and_leaves_nothing(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    refused = place.run("backup", str(tmp_path / "file" / "copy"))
+    assert refused.status == 1
+    assert refused.err == f"medfed: {tmp_path / 'file' / 'copy'}: Not a directory\n"
+    (place.data / "secret.key").unlink()
+    assert place.run("backup", str(tmp_path / "copy")).status == 1
+    assert not (tmp_path / "copy").exists()
 
 
 def test_a_backup_does_not_overwrite_and_a_restore_needs_an_empty_place(place: Place, tmp_path: Path) -> None:
