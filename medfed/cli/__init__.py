@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 import click
 
+from medfed import __version__
+
 
 class Line(NamedTuple):
     """A command: where it is defined, and what it does in a few words."""
@@ -71,7 +73,7 @@ class _Commands(click.Group):
     default=lambda: os.environ.get("MEDFED_CONFIG") or "medfed.toml",
     help="The configuration; default $MEDFED_CONFIG, then ./medfed.toml.",
 )
-@click.version_option(package_name="medfed", message="medfed %(version)s")
+@click.version_option(__version__, message="medfed %(version)s")
 @click.pass_context
 def root(ctx: click.Context, config: str) -> None:
     """A federated, self-hostable ActivityPub server for medical communities."""

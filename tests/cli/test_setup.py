@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medfed import cli, settings
+from medfed import __version__, cli, settings
 from medfed.cli import setup
 from medfed.instance import Instance, open_instance
 from medfed.kernel.errors import Misconfigured
@@ -20,6 +20,11 @@ from tests.cli.conftest import Place
 def test_help_names_every_command() -> None:
     done = subprocess.run([sys.executable, "-m", "medfed", "--help"], capture_output=True, text=True, check=True)
     assert all(line.name in done.stdout for line in cli.COMMANDS)
+
+
+def test_the_version_is_said_by_a_checkout_too(empty: Place) -> None:
+    done = empty.spawn("--version")
+    assert (done.status, done.out) == (0, f"medfed {__version__}\n")
 
 
 def test_help_imports_nothing_heavy() -> None:
