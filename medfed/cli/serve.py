@@ -20,6 +20,7 @@ from medfed.app import build_app
 from medfed.cli import actions, remote
 from medfed.cli.modes import warnings
 from medfed.cli.output import failures, say
+from medfed.cli.ready import ready
 from medfed.cli.setup import make_identity
 from medfed.instance import Instance, open_instance
 from medfed.kernel.errors import Misconfigured
@@ -105,7 +106,7 @@ async def _work(settings: Settings) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         working = asyncio.create_task(Worker(instance).run(), name="worker")
         waiting = asyncio.create_task(stopped.wait(), name="stop")
-        say("working")
+        ready("working")
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if working.done():
@@ -162,7 +163,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self.config.fd is None:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
+            ready(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -183,7 +184,7 @@ def _serve_in_processes(config: str, host: str, port: int, *, workers: int, no_w
     bound = uvicorn.Config("medfed", host=host, port=port, log_config=None).bind_socket()
     bound.set_inheritable(True)
     bound.listen(_WAITING)  # from now on callers wait, and are not turned away, until a process is up
-    say(f"listening on http://{host}:{bound.getsockname()[1]} in {workers} processes")
+    ready(f"listening on http://{host}:{bound.getsockname()[1]} in {workers} processes")
     command = [sys.executable, "-m", "medfed", "--config", str(Path(config)), "serve", "--fd", str(bound.fileno())]
     command += ["--no-worker"] if no_worker else []
     with failures():

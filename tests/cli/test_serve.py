@@ -1,6 +1,7 @@
 """A server starts quickly, says where, does what commands ask for, and stops without losing anything."""
 
 import signal
+import socket
 import stat
 import subprocess
 import urllib.request
@@ -26,6 +27,20 @@ def test_it_answers_and_stops_cleanly(place: Place, serving: Callable[..., Servi
     assert not (place.data / "medfed.sock").exists()
     assert not (place.data / "medfed.db-wal").exists()
     assert place.run("audit", "verify").status == 0
+
+
+def test_systemd_is_told_when_it_answers_and_not_before(serving: Callable[..., Serving], tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        running = serving(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        assert manager.recv(64) == b"READY=1"
+        assert get(f"{running.url}/livez")[0] == 200
+
+
+def test_a_manager_that_does_not_listen_stops_nothing(serving: Callable[..., Serving], tmp_path: Path) -> None:
+    running = serving(NOTIFY_SOCKET=str(tmp_path / "nobody"))
+    assert get(f"{running.url}/livez")[0] == 200
 
 
 def test_commands_are_done_by_the_running_server(place: Place, serving: Callable[..., Serving]) -> None:
