@@ -15,7 +15,7 @@ from medfed.api.routes import routes as api_routes
 from medfed.discovery.health import routes as health_routes
 from medfed.discovery.media import routes as media_routes
 from medfed.discovery.routes import ROUTES as DISCOVERY
-from medfed.edge import CORS_HEADERS, Json, Manners, Route, Router, allows_other_origins, wants_page
+from medfed.edge import CORS_HEADERS, VARY, Json, Manners, Route, Router, allows_other_origins, wants_page
 from medfed.inbox.http import routes as inbox_routes
 from medfed.instance import Instance
 from medfed.kernel.correlation import request_id
@@ -27,6 +27,8 @@ from medfed.web.visit import Front, Tries
 from medfed.worker.loop import Worker
 
 log: Final = logging.getLogger(__name__)
+
+_COVERED_WITH_BODY: Final = '"@method" "@target-uri" "content-digest"'
 
 
 def build_app(instance: Instance, *, worker: Worker | None = None) -> ASGIApp:
@@ -73,8 +75,8 @@ class _Application:
         route, parameters, methods = self._router.find(scope["method"], path)
         if route is not None and route.path in self._pages and wants_page(request):
             route = self._pages[route.path]
-        if scope["method"] == "OPTIONS" and route is None:
-            response = Response(status_code=204 if cross_origin else 405)
+        if scope["method"] == "OPTIONS" and route is None and (methods or cross_origin):
+            response = Response(status_code=204, headers=_allow(methods))
         elif route is None:
             response = await self._unrouted(request, methods)
         else:
@@ -96,9 +98,9 @@ class _Application:
     async def _unrouted(self, request: Request, methods: Sequence[str]) -> Response:
         edge = "api" if request.url.path.startswith(("/api/", "/oauth/")) else "web"
         if methods and wants_page(request):
-            return PlainTextResponse("This address takes no such request.\n", 405, {"allow": ", ".join(methods)})
+            return PlainTextResponse("This address takes no such request.\n", 405, _allow(methods))
         if methods:
-            return Json({"error": "method not allowed"}, status_code=405, headers={"allow": ", ".join(methods)})
+            return Json({"error": "method not allowed"}, status_code=405, headers=_allow(methods))
         return await self._refusal(request, NotFound("there is nothing here"), edge)
 
     async def _refusal(self, request: Request, error: MedfedError, edge: str) -> Response:
@@ -108,7 +110,7 @@ class _Application:
             return await answer_page(self._front, request, error)
         if edge == "api":
             return answer_api(error)
-        return _answer_peer(error)
+        return _answer_peer(request, error)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -121,11 +123,25 @@ class _Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _answer_peer(error: MedfedError) -> Response:
-    """A peer learns the status and one sentence; a failure of a third server means: try again."""
-    headers = {"retry-after": "60"} if error.status == 503 else {}
+def _allow(methods: Sequence[str]) -> dict[str, str]:
+    """Which methods an address takes, those included that no route table names."""
+    if not methods:
+        return {}
+    also = [name for name in ("HEAD",) if "GET" in methods and name not in methods]
+    return {"allow": ", ".join([*methods, *also, "OPTIONS"])}
+
+
+def _answer_peer(request: Request, error: MedfedError) -> Response:
+    """A peer learns the status and one sentence; a failure of a third server means: try again.
+
+    It is for who asked: no cache gives it to another, who may have what this one may not.
+    """
+    headers = {"vary": VARY, "cache-control": "no-store"}
+    if error.status == 503:
+        headers["retry-after"] = "60"
     if error.status == 401:
-        headers["accept-signature"] = 'sig1=("@method" "@target-uri" "content-digest");created;keyid'
+        covered = '"@method" "@target-uri"' if request.method in ("GET", "HEAD") else _COVERED_WITH_BODY
+        headers["accept-signature"] = f"sig1=({covered});created;keyid"
     return Json({"error": error.safe}, status_code=error.status, headers=headers)
 
 

@@ -24,6 +24,8 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 ACTIVITY_TYPE: Final = "application/activity+json; charset=utf-8"
+VARY: Final = "Accept, Signature, Signature-Input"
+"""What an answer to a peer depends on."""
 
 
 class Json(Response):
@@ -44,7 +46,7 @@ def activity_json(document: Mapping[str, object], status: int = 200, *, public: 
 def activity_bytes(body: bytes, status: int = 200, *, public: bool = True) -> Response:
     """An ActivityPub document as it was written once."""
     headers = {
-        "vary": "Accept, Signature, Signature-Input",
+        "vary": VARY,
         "cache-control": "max-age=180, public" if public else "private, no-store",
     }
     return Response(body, status_code=status, media_type=ACTIVITY_TYPE, headers=headers)

@@ -33,6 +33,16 @@ def webfinger(uris: Uris, account: Account) -> dict[str, object]:
     }
 
 
+def webfinger_of_server(uris: Uris) -> dict[str, object]:
+    """Which actor speaks for the server that is at our base address (FEP-d556)."""
+    link = {
+        "rel": "https://www.w3.org/ns/activitystreams#Service",
+        "type": "application/activity+json",
+        "href": uris.instance_actor,
+    }
+    return {"subject": f"{uris.base}/", "links": [link]}
+
+
 def nodeinfo_links(uris: Uris) -> dict[str, object]:
     """Where the NodeInfo documents are; clients take the first or the highest that they know."""
     return {

@@ -24,7 +24,7 @@ async def outbox_of(request: Request) -> Response:
     """GET /users/NAME/outbox: what is for everybody, nothing else (M03)."""
     instance = instance_of(request)
     who = await require_asker(request)
-    before = _number(request, "before")
+    before = _before(request)
     async with instance.store.view() as view:
         account = await _not_blocking(view, request, who)
         total = await outbox.count_listed(view, account.id)
@@ -52,6 +52,12 @@ async def following(request: Request) -> Response:
     async with instance_of(request).store.view() as view:
         account = await local_account(view, request)
     return activity_json(render.collection(account.following_uri, total=account.following_count))
+
+
+async def of_instance(request: Request) -> Response:
+    """GET of the instance actor's outbox, followers, following: empty, for the server itself has no readers."""
+    uris = instance_of(request).here.uris
+    return activity_json(render.collection(f"{uris.base}{request.scope['path'].rstrip('/')}", total=0))
 
 
 async def featured(request: Request) -> Response:
@@ -99,6 +105,7 @@ async def audience(_request: Request) -> Response:
     raise NotFound("an audience is not enumerable")
 
 
-def _number(request: Request, name: str) -> int | None:
-    value = request.query_params.get(name, "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) <= 19 else None
+def _before(request: Request) -> int | None:
+    """Where a page of the outbox begins; None when the collection itself is asked for."""
+    value = request.query_params.get("before", "")
+    return min(int(value), LARGEST) if value.isascii() and value.isdigit() and len(value) <= 19 else None

@@ -1,5 +1,6 @@
 """What this instance attests, and whether it still stands: for peers, and for anybody who wants to check."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
@@ -11,7 +12,7 @@ from medfed.activitypub.uris import authority_of
 from medfed.discovery.asking import asker, require_asker
 from medfed.discovery.documents import local_account
 from medfed.domain.peers import Level
-from medfed.edge import activity_json, instance_of
+from medfed.edge import ACTIVITY_TYPE, VARY, instance_of
 from medfed.kernel.errors import NotFound, PolicyRefusal
 from medfed.kernel.secrets import hash_token
 from medfed.storage import credentials, issuer
@@ -65,13 +66,19 @@ async def collection(request: Request) -> Response:
         account = await local_account(view, request)
         shown = (await states_for(view, instance.here, [account.id])).get(account.id, [])
     items = [orjson.loads(each.document) for each in shown]
-    return activity_json(attestations(account.attestations_uri, account.uri, items), public=False)
+    body = orjson.dumps(attestations(account.attestations_uri, account.uri, items))
+    return _tagged(request, body, ACTIVITY_TYPE, {"cache-control": "private, no-cache", "vary": VARY})
 
 
 def _public(request: Request, body: bytes, media_type: str, age: int) -> Response:
-    """A document for everybody, or 304 when the caller has it."""
+    """A document for everybody."""
+    return _tagged(request, body, media_type, {"cache-control": f"public, max-age={age}"})
+
+
+def _tagged(request: Request, body: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
+    """A document, or 304 when the caller has it."""
     tag = f'"{hash_token(body.decode())[:32]}"'
-    headers = {"etag": tag, "cache-control": f"public, max-age={age}"}
+    headers = {"etag": tag, **headers}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=media_type, headers=headers)

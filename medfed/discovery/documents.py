@@ -24,7 +24,7 @@ async def actor(request: Request) -> Response:
     """GET /users/NAME: whole for those who sign, keys and endpoints for everybody."""
     instance = instance_of(request)
     if wants_page(request):
-        return RedirectResponse(instance.here.uris.profile(request.path_params["username"]), 302)
+        return _to_page(instance.here.uris.profile(request.path_params["username"]))
     who = await asker(request)
     async with instance.store.view() as view:
         account = await local_account(view, request)
@@ -49,7 +49,7 @@ async def post(request: Request) -> Response:
     instance = instance_of(request)
     username, id_ = request.path_params["username"], request.path_params["id"]
     if wants_page(request) and id_.isdigit():
-        return RedirectResponse(instance.here.uris.post_page(username, int(id_)), 302)
+        return _to_page(instance.here.uris.post_page(username, int(id_)))
     who = await require_asker(request)
     uri = f"{instance.here.uris.actor(username)}/posts/{id_}"
     async with instance.store.view() as view:
@@ -73,6 +73,11 @@ async def _buried(view: View, instance: Instance, who: Account, uri: str) -> Res
     if not any([await posts.was_given_to(view, id_, host) for host in (posts.EVERYBODY, who.host)]):
         raise NotFound("there is no such post")
     return activity_json(render.tombstone(uri, deleted_at), 410, public=False)
+
+
+def _to_page(url: str) -> Response:
+    """To the page that shows the same to people."""
+    return RedirectResponse(url, 302, {"vary": "Accept"})
 
 
 async def activity(request: Request) -> Response:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from medfed.activitypub import wellknown
+from medfed.activitypub.uris import Uris
 from medfed.domain.accounts import INSTANCE_USERNAME, Account
 from medfed.edge import Json, instance_of
 from medfed.instance import Instance
@@ -30,33 +31,39 @@ async def webfinger(request: Request) -> Response:
     resource = request.query_params.get("resource", "")
     if not resource:
         raise Malformed("the parameter resource is missing")
-    scheme = resource.partition(":")[0]
-    if ":" not in resource or not scheme.isalpha():
+    scheme, colon, rest = resource.partition(":")
+    if not colon or not scheme.isalpha():
         raise Malformed("resource is a URI: acct:name@domain")
+    if _is_the_server(instance.here.uris, resource):
+        return Jrd(wellknown.webfinger_of_server(instance.here.uris), headers=_CACHED)
     async with instance.store.view() as view:
-        account = await _find(view, instance, scheme, resource)
+        account = await _find(view, instance, scheme.lower(), rest)
     if account is None or not account.active:
         raise NotFound("nobody of this name is here")
     return Jrd(wellknown.webfinger(instance.here.uris, account), headers=_CACHED)
 
 
-async def _find(view: View, instance: Instance, scheme: str, resource: str) -> Account | None:
+def _is_the_server(uris: Uris, resource: str) -> bool:
+    return uris.is_ours(resource) and urlsplit(resource).path in ("", "/")
+
+
+async def _find(view: View, instance: Instance, scheme: str, rest: str) -> Account | None:
     uris = instance.here.uris
     if scheme == "acct":
-        name, _, domain = resource.removeprefix("acct:").removeprefix("@").rpartition("@")
+        name, _, domain = rest.removeprefix("@").rpartition("@")
         if domain.lower() not in (uris.domain, uris.authority):
             return None
         if name.lower() in (uris.domain, INSTANCE_USERNAME):
             return await accounts.find_by_uri(view, uris.instance_actor)
         account = await accounts.find_by_handle(view, name, uris.domain)
         return account if account is not None and account.local else None
-    if scheme not in ("https", "http") or not uris.is_ours(resource):
+    if scheme not in ("https", "http") or not uris.is_ours(f"{scheme}:{rest}"):
         return None
-    path = urlsplit(resource).path
+    path = urlsplit(rest).path
     if path.startswith("/@") and "/" not in path[2:]:
         account = await accounts.find_by_handle(view, path[2:], uris.domain)
     else:
-        account = await accounts.find_by_uri(view, resource)
+        account = await accounts.find_by_uri(view, uris.base + path)
     return account if account is not None and account.local else None
 
 
