@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import os
 import sqlite3
 import time
 from collections import deque
@@ -76,6 +77,7 @@ class SqliteStore(Store):
         self._checkpoints = _Checkpoints(Path(f"{path}-wal"))
         self._arrivals: deque[_Arrival[Any]] = deque()
         self._leader: asyncio.Task[None] | None = None
+        self._closed = False
 
     @classmethod
     async def open(
@@ -111,6 +113,8 @@ class SqliteStore(Store):
         if transactions.current() is not None:
             raise Misused(f"arrival {name!r} inside transaction {transactions.current()!r}")
         arrival = _Arrival(name, work)
+        if self._closed:
+            raise StorageDown("the database is closed")
         self._arrivals.append(arrival)
         if self._leader is None:
             self._leader = asyncio.create_task(self._lead(), name="group commit")
@@ -140,12 +144,18 @@ class SqliteStore(Store):
         await self._writer.ask(lambda raw: raw.execute("SELECT 1").fetchall())
 
     async def copy_to(self, target: Path) -> None:
-        """Write a consistent, compacted copy to `target`, which appears only when it is complete."""
+        """Write a consistent, compacted copy to `target`, which appears only when it is complete.
+
+        On a connection of its own: readers and the writer go on meanwhile.
+        """
         part = target.with_name(f"{target.name}.part")
         part.unlink(missing_ok=True)
-        async with self._turn:
-            await self._writer.ask(partial(_vacuum_into, target=part))
-        part.replace(target)
+        wire = await _Wire.open(partial(_connect_reader, self.path))
+        try:
+            await wire.ask(partial(_vacuum_into, target=part))
+        finally:
+            await wire.close()
+        await asyncio.to_thread(_put_in_place, part, target)
 
     async def pragmas(self) -> dict[str, Any]:
         """What the writing connection really runs with, for `doctor` and the tests."""
@@ -153,6 +163,7 @@ class SqliteStore(Store):
 
     async def aclose(self) -> None:
         """Finish arrivals, fold the WAL back into the file, close every connection, release the lock."""
+        self._closed = True
         if self._leader is not None:
             await self._leader
         for reader in self._readers:
@@ -571,7 +582,21 @@ def _roll_back(raw: sqlite3.Connection) -> None:
 
 
 def _vacuum_into(raw: sqlite3.Connection, *, target: Path) -> None:
+    target.touch(mode=0o600)
+    raw.execute("PRAGMA query_only = 0").fetchall()  # the file itself was opened to be read only
     raw.execute("VACUUM INTO ?", (str(target),))
+
+
+def _put_in_place(part: Path, target: Path) -> None:
+    """Give a finished file its name, and let both survive a power cut."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _connect_writer(path: Path, *, durable: bool) -> sqlite3.Connection:

@@ -16,6 +16,9 @@ async def test_a_store_answers_until_it_is_closed(database_url: str) -> None:
     await store.aclose()
     with pytest.raises(StorageDown):
         await store.ping()
+    with pytest.raises(StorageDown):
+        async with asyncio.timeout(5):
+            await store.arrive("late", lambda tx: tx.value(COUNT))
 
 
 async def test_an_unreachable_server_is_named_and_its_password_is_not() -> None:

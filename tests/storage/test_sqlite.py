@@ -168,3 +168,19 @@ def test_a_url_is_relative_or_absolute_and_nothing_else() -> None:
         with pytest.raises(Misconfigured) as caught:
             sqlite_path(wrong)
         assert "secret" not in str(caught.value)
+
+
+async def test_a_copy_holds_up_no_writer_and_is_for_its_owner_only(served: SqliteStore, tmp_path: Path) -> None:
+    async with served.transaction("fill") as tx:
+        await tx.script(["CREATE TABLE heap AS SELECT randomblob(1000000) AS x FROM pragma_function_list LIMIT 60"])
+    copying = asyncio.create_task(served.copy_to(tmp_path / "copy.db"))
+    await asyncio.sleep(0)
+    async with served.transaction("meanwhile") as tx:
+        await tx.run(ADD, id=1, name="meanwhile")
+    assert not copying.done()
+    await copying
+    assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
+    assert not (tmp_path / "copy.db.part").exists()
+    raw = sqlite3.connect(tmp_path / "copy.db")
+    assert raw.execute("SELECT COUNT(*), (SELECT COUNT(*) FROM shelf) FROM heap").fetchone() in [(60, 0), (60, 1)]
+    raw.close()
