@@ -73,9 +73,9 @@ lint-deploy: ## deploy/ against systemd-analyze, nginx, caddy and hadolint, as f
 	@$(PYTHON) bin/extras.py
 	$(BIN)/pytest -q -rs tests/test_deploy.py $(ARGS)
 
-install: ## Debian, as root: a systemd service for DOMAIN=… (see deploy/README.md)
+install: ## Debian, as root: a systemd service for DOMAIN=…, or its update (see deploy/README.md)
 	@$(SETUP) runtime
-	@deploy/install "$(DOMAIN)"
+	@deploy/install "$(DOMAIN)" "$(RESTORE)"
 
 clean: ## remove the environment, tools and everything generated (never data/ or medfed.toml)
 	rm -rf .venv .tools .demo .interop .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -71,12 +71,15 @@ async def copy_database(instance: Instance) -> dict[str, Any]:
 
 def restore_from(directory: Path, config: Path) -> None:
     """Put a backup where its configuration says. Raises Misconfigured when there is something already."""
-    if not config.exists():
-        shutil.copyfile(_part(directory, CONFIGURATION), config)
-    settings = load(str(config))
-    data = settings.instance.data_dir
-    if data.exists() and any(data.iterdir()):
-        raise Misconfigured(f"{data} is not empty; a backup is restored into an empty data directory only")
+    with ExitStack() as undo:
+        if not config.exists():
+            _place(_part(directory, CONFIGURATION), config)
+            undo.callback(config.unlink)
+        settings = load(str(config))
+        data = settings.instance.data_dir
+        if data.exists() and any(not part.samefile(config) for part in data.iterdir()):
+            raise Misconfigured(f"{data} is not empty; a backup is restored into an empty data directory only")
+        undo.pop_all()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     _place(_part(directory, KEY), key_path(settings))
     if (directory / MEDIA).exists():

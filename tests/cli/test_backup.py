@@ -1,6 +1,7 @@
 """A backup taken while it serves holds everything, and is brought back into an empty place only."""
 
 import asyncio
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,32 @@ def test_a_backup_does_not_overwrite_and_a_restore_needs_an_empty_place(place: P
     full = place.run("restore", str(copy))
     assert full.status == 1
     assert "is not empty" in full.err
+
+
+def test_a_configuration_may_lie_in_the_data_directory(empty: Place, tmp_path: Path) -> None:
+    """As it does where deploy/ puts it, on systemd and in containers."""
+    config = tmp_path / "var" / "medfed.toml"
+    there = Place(config.parent, empty.capture)
+    assert there.run("init", "--domain", "lyon.example", "--data-dir", str(config.parent)).status == 0
+    assert there.run("backup", str(tmp_path / "copy")).status == 0
+    shutil.rmtree(config.parent)
+    done = there.run("restore", str(tmp_path / "copy"))
+    assert done.status == 0, done.err
+    assert there.run("audit", "verify").status == 0
+    assert {stat.S_IMODE(part.stat().st_mode) for part in config.parent.iterdir()} == {0o600}
+
+
+def test_a_restore_that_is_refused_leaves_no_configuration_that_points_to_the_original(
+    place: Place, tmp_path: Path
+) -> None:
+    place.config.write_text(place.config.read_text().replace('"data"', f'"{place.data}"'))
+    assert place.run("backup", str(tmp_path / "copy")).status == 0
+    trial = Place(tmp_path / "trial", place.capture)
+    trial.folder.mkdir()
+    refused = trial.run("restore", str(tmp_path / "copy"))
+    assert refused.status == 1
+    assert "is not empty" in refused.err
+    assert not trial.config.exists()
 
 
 def test_a_folder_that_is_no_backup_is_refused(place: Place, tmp_path: Path) -> None:
