@@ -117,6 +117,19 @@ _ATTESTATION_COLUMNS: Final = """
     t.valid_until, t.document, t.revocation_list, t.revocation_index, t.suspension_list, t.suspension_index, t.state,
     t.offer_uri, t.issued_by, t.issued_at, t.revoked_at, t.reason
 """
+_SHOWN_ON = sql(
+    """
+    SELECT a.id FROM account a
+    WHERE a.local = 0 AND a.host = :host AND a.attestations_uri <> '' AND a.gone_at IS NULL
+    ORDER BY a.fetched_at DESC, a.id LIMIT :limit
+    """
+)
+_FOLLOWED_HOSTS = sql(
+    """
+    SELECT DISTINCT a.host FROM follow f JOIN account a ON a.id = f.target_id
+    WHERE f.follower_id = :account_id AND a.local = 0
+    """
+)
 _ATTESTATION = sql(f"SELECT {_ATTESTATION_COLUMNS} FROM attestation t WHERE t.id = :id")
 _ATTESTATION_BY_URI = sql(f"SELECT {_ATTESTATION_COLUMNS} FROM attestation t WHERE t.uri = :uri")
 _ATTESTATION_BY_OFFER = sql(f"SELECT {_ATTESTATION_COLUMNS} FROM attestation t WHERE t.offer_uri = :uri")
@@ -424,3 +437,13 @@ def _attestation(row: Row) -> Attestation:
     values = dict(row)
     values |= {name: tuple(orjson.loads(values[name])) for name in ("types", "specialties")}
     return Attestation(**values)
+
+
+async def showing_on(view: View, host: str, *, limit: int) -> list[int]:
+    """Accounts on a peer that have somewhere to show attestations, those looked at last first."""
+    return [row["id"] for row in await view.all(_SHOWN_ON, host=host, limit=limit)]
+
+
+async def hosts_followed(view: View, account_id: int) -> list[str]:
+    """Hosts of the accounts that an account follows, or asks to: they know it."""
+    return [row["host"] for row in await view.all(_FOLLOWED_HOSTS, account_id=account_id)]

@@ -1,5 +1,6 @@
 """Tells peers what happens to attestations: activities as the documents that are sent, owed to those concerned."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import orjson
@@ -68,10 +69,17 @@ async def _actor_of(view: View, credential: Credential) -> Account | None:
 
 
 async def shown(tx: Transaction, here: Here, member: Account, credential: Credential, *, kind: str) -> None:
-    """Add or Remove: a member puts an attestation on their profile, or takes it off. Followers hear both ways."""
+    """Add or Remove: a member puts an attestation on their profile, or takes it off.
+
+    Everybody who knows the member and may care hears of it: the instances of followers and of those followed, the
+    issuer's, and trusted peers, who would otherwise see yesterday's profile until they look again.
+    """
     changed = replace(member, updated_at=here.now())
     await accounts.store(tx, changed)
-    inboxes = await outbox.follower_inboxes(tx, member.id)
+    hosts = {*await credentials.hosts_followed(tx, member.id), host_of(credential.claim.issuer)}
+    hosts |= {peer.domain for peer in await peers.everyone(tx) if peer.level is Level.TRUSTED}
+    inboxes = [*await outbox.follower_inboxes(tx, member.id), *await outbox.inboxes_on(tx, hosts)]
+    inboxes = _one_for_each_host(inboxes)
     activity = render.activity(
         kind,
         id_=here.uris.activity(member.uri, here.ids.new()),
@@ -124,7 +132,13 @@ async def withdrawn(tx: Transaction, here: Here, attestation: Attestation, subje
 
 
 async def keys_changed(tx: Transaction, here: Here) -> None:
-    """Update of the instance actor, to every peer that we know: they fetch our DID document again."""
+    """Tell every peer that we know to fetch our keys again."""
+    known = {peer.domain for peer in await peers.everyone(tx) if peer.level is not Level.BLOCKED}
+    await look_again(tx, here, known)
+
+
+async def look_again(tx: Transaction, here: Here, hosts: Iterable[str]) -> None:
+    """Update of the instance actor: peers fetch our DID document again, and what our members show."""
     speaker = await instance_actor(tx, here)
     actor = render.actor(here.uris, speaker, await accounts.keys(tx, speaker.id))
     del actor["@context"]
@@ -135,5 +149,4 @@ async def keys_changed(tx: Transaction, here: Here) -> None:
         object_=actor,
         to=[AS_PUBLIC],
     )
-    known = {peer.domain for peer in await peers.everyone(tx) if peer.level is not Level.BLOCKED}
-    await promise(tx, here, speaker, update, await outbox.inboxes_on(tx, known), context=contexts.ACTOR)
+    await promise(tx, here, speaker, update, await outbox.inboxes_on(tx, hosts), context=contexts.ACTOR)

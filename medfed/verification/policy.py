@@ -10,6 +10,7 @@ from medfed.domain.trust import Effects, TrustPolicy, did_of, explain
 from medfed.kernel.errors import Conflict, Invalid
 from medfed.storage import moderation, peers, trust
 from medfed.storage.database import Transaction, View
+from medfed.verification import announce, work
 from medfed.verification.decide import basis, basis_of, decide_everything, decide_issuer, held_by_everybody
 
 
@@ -62,6 +63,7 @@ async def apply(tx: Transaction, here: Here, new: TrustPolicy, *, base: int, by:
         peer = known.get(domain)
         if level is not (peer.level if peer else None):
             await judge(tx, here, domain, level, by=by, note=peer.note if peer else "")
+            await _look_at_each_other(tx, here, domain, level)
     applied = replace(new, version=before.version + 1, peers=None)
     await trust.add_policy(tx, applied, author=by, at=here.now())
     changed = await decide_everything(tx, here)
@@ -89,4 +91,13 @@ async def set_level(tx: Transaction, here: Here, domain: str, level: Level | Non
     Raises Invalid for what is no domain. This, not accounts.peers.set_level, is what admins' actions call.
     """
     await judge(tx, here, domain, level, by=by, note=note)
-    return await decide_issuer(tx, here, did_of(domain.strip().lower().rstrip(".")))
+    name = domain.strip().lower().rstrip(".")
+    await _look_at_each_other(tx, here, name, level)
+    return await decide_issuer(tx, here, did_of(name))
+
+
+async def _look_at_each_other(tx: Transaction, here: Here, domain: str, level: Level | None) -> None:
+    """Attestations are shown to federated peers: what either side was refused before is there for it now."""
+    if effective(Peer(domain=domain, level=level), here.mode) in (Level.FEDERATED, Level.TRUSTED):
+        await work.look_at_host(tx, here, domain, cause=f"level/{here.now()}")
+        await announce.look_again(tx, here, [domain])

@@ -5,10 +5,11 @@ from typing import Final
 from medfed.accounts.lookup import CHECK_ATTESTATIONS
 from medfed.activitypub.here import Here
 from medfed.kernel.clock import Millis
-from medfed.storage import tasks
+from medfed.storage import credentials, tasks
 from medfed.storage.database import Transaction
 
 WAKE: Final = "tasks"
+_OF_A_HOST: Final = 500
 
 CHECK: Final = CHECK_ATTESTATIONS
 """Look at what an account shows: {account_id}."""
@@ -27,6 +28,12 @@ SIGN: Final = "credentials.sign"
 async def look_at(tx: Transaction, here: Here, account_id: int, *, cause: str, at: Millis | None = None) -> None:
     """Ask for a look at what an account shows; once for each `cause`."""
     await _ask(tx, here, CHECK, {"account_id": account_id}, once=f"{account_id}/{cause}", at=at)
+
+
+async def look_at_host(tx: Transaction, here: Here, host: str, *, cause: str) -> None:
+    """Ask for a look at what the accounts of a peer show, as many as we looked at lately; once for each `cause`."""
+    for account_id in await credentials.showing_on(tx, host, limit=_OF_A_HOST):
+        await look_at(tx, here, account_id, cause=cause)
 
 
 async def fetch_offer(

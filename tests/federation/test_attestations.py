@@ -25,6 +25,7 @@ from medfed.storage import accounts, credentials, outbox
 from medfed.storage import issuer as issuing
 from medfed.verification import consent, issuer, pins, policy, revoke
 from medfed.verification.attest import Statement, attest
+from medfed.verification.decide import decide_issuer
 from medfed.verification.gate import qualifies
 from medfed.verification.refresh import pushed
 from medfed.verification.standing import states_for
@@ -118,6 +119,43 @@ async def test_attestations_made_before_an_account_was_known_are_found_with_it()
         await world.settle()
         await lille.instance.lookup.handle(parse_handle("@alice@lyon.test"))
         await world.settle()
+        assert await state(lille, "alice@lyon.test") is CredentialState.TRUSTED
+
+
+async def test_an_attestation_made_after_an_account_was_known_reaches_trusted_peers_and_the_issuer() -> None:
+    async with a_world("lyon.test", "lille.test", "society.test") as world:
+        lyon, lille, society = world["lyon.test"], world["lille.test"], world["society.test"]
+        await lyon.judges("society.test", Level.TRUSTED)
+        await lyon.judges("lille.test", Level.TRUSTED)
+        await lille.judges("society.test", Level.TRUSTED)
+        member = await lyon.member("alice")
+        for site in (lille, society):
+            await site.instance.lookup.handle(parse_handle("@alice@lyon.test"))
+        await world.settle()
+        await attests(society, "alice@lyon.test")
+        await world.settle()
+        (offered,) = await everything(lyon, "alice")
+        async with lyon.instance.store.transaction("accept") as tx:
+            await consent.accept(tx, lyon.instance.here, member, offered.id)
+        await world.settle()
+        assert await state(society, "alice@lyon.test") is CredentialState.TRUSTED
+        assert await state(lille, "alice@lyon.test") is CredentialState.TRUSTED
+
+
+@pytest.mark.parametrize("last", ["lyon.test", "lille.test"])
+async def test_attestations_that_were_refused_to_a_limited_peer_appear_once_both_sides_federate(last: str) -> None:
+    async with a_world("lyon.test", "lille.test") as world:
+        lyon, lille = world["lyon.test"], world["lille.test"]
+        for site, other in ((lyon, "lille.test"), (lille, "lyon.test")):
+            await site.judges(other, Level.LIMITED)
+        await world.follow("bob@lille.test", "alice@lyon.test")
+        await attests(lyon, "alice")
+        await world.settle()
+        assert await shown(lille, "alice@lyon.test") == []
+        first = "lille.test" if last == "lyon.test" else "lyon.test"
+        for site, other in ((world[first], last), (world[last], first)):
+            await site.judges(other, Level.TRUSTED)
+            await world.settle()
         assert await state(lille, "alice@lyon.test") is CredentialState.TRUSTED
 
 
@@ -489,15 +527,19 @@ async def test_all_that_a_compromised_key_made_dies_until_it_is_signed_anew() ->
         assert await state(lille, "alice@lyon.test") is CredentialState.KEY_DISCONTINUITY
         async with lille.instance.store.transaction("confirm") as tx:
             await pins.confirm(tx, lille.instance.here, "did:web:lyon.test", by="test")
+        # What was signed anew was fetched meanwhile; what only the old key signed stays dead.
+        (after,) = await shown(lille, "alice@lyon.test")
+        assert after.proof_key != before.proof_key
+        assert after.state in (CredentialState.TRUSTED, CredentialState.STALE)
+        async with lille.instance.store.transaction("as if it had not been signed anew") as tx:
+            await credentials.put(tx, replace(after, document=before.document, proof_key=before.proof_key))
+            await decide_issuer(tx, lille.instance.here, "did:web:lyon.test")
         (dead,) = await shown(lille, "alice@lyon.test")
         assert dead.state is CredentialState.INVALID
         assert dead.reason.code == "issuer-key-gone"
         await looks_again(lille, "alice@lyon.test")
-        (after,) = await shown(lille, "alice@lyon.test")
-        assert after.state in (CredentialState.TRUSTED, CredentialState.STALE)
         await world.pass_time(15 * MINUTE)
         assert await state(lille, "alice@lyon.test") is CredentialState.TRUSTED
-        assert after.proof_key != before.proof_key
 
 
 @pytest.mark.case("N08")

@@ -109,10 +109,11 @@ async def update_list(tx: Transaction, use: Handling, admitted: Admitted, _resol
 
 
 async def update_actor(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
-    """The actor was fetched anew before this transaction; an issuer's keys are fetched after it."""
+    """The actor was fetched anew before this transaction; an issuer's keys, and what it lets us see, after it."""
     if admitted.actor.kind == "Application":
-        did = did_of(admitted.actor.host)
-        await work.fetch_issuer(tx, use.here, did, cause=admitted.activity.id)
+        host, cause = admitted.actor.host, admitted.activity.id
+        await work.fetch_issuer(tx, use.here, did_of(host), cause=cause)
+        await work.look_at_host(tx, use.here, host, cause=cause)
     return await posts.update_actor(tx, use, admitted, resolved)
 
 
