@@ -109,7 +109,8 @@ def recompose(here: Here, post: Post, draft: Draft, *, named: Mapping[Handle, Ac
 def audience_of(draft: Draft, parent: Post | None) -> Visibility:
     """Never wider than what is answered (M14). Raises Forbidden when a verified-only audience has no policy."""
     visibility = narrower(draft.visibility, parent.visibility) if parent else draft.visibility
-    if visibility == "verified" and draft.requires is None and parent is None:
+    has_policy = draft.requires is not None if parent is None else parent.visibility == "verified"
+    if visibility == "verified" and not has_policy:
         raise Forbidden("only cases are for verified practitioners alone")
     return visibility
 

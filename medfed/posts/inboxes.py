@@ -17,11 +17,14 @@ async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) 
 
     Followers by their shared inboxes, whoever is addressed, and the author of what is answered. A direct post
     goes to those addressed and nowhere else. What is for verified practitioners goes to trusted peers only, and
-    in a thread also to those trusted peers that hold its beginning (M15).
+    in a thread also to those trusted peers that hold its beginning (M15). In a thread that begins elsewhere it goes
+    to those who write in it: who else may read it is for the instance to say where it begins (M14).
     """
     named = await _addressed(view, post)
     if post.visibility == "direct":
         return _allowed([inbox_of(account) for account in named], levels, post)
+    if post.visibility == "verified" and not await _begins_here(view, post):
+        return _allowed(await _speaking(view, post), levels, post)
     found = [shared_inbox_of(account) for account in named]
     found += await outbox.follower_inboxes(view, author.id)
     if post.visibility == "verified" and post.conversation_id != post.id:
@@ -29,9 +32,23 @@ async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) 
     return _allowed(found, levels, post)
 
 
+async def _begins_here(view: View, post: Post) -> bool:
+    beginning = await posts.find(view, post.conversation_id)
+    return beginning is not None and beginning.local
+
+
+async def _speaking(view: View, post: Post) -> list[Inbox]:
+    """The peers whose people have written in a post's thread."""
+    written = await posts.conversation(view, post.conversation_id)
+    known = await accounts.find_many(view, {each.account_id for each in written})
+    return [shared_inbox_of(account) for account in known.values() if not account.local and account.active]
+
+
 async def for_withdrawal(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Inbox]:
     """The inboxes of a Delete: everybody who may hold the post, whatever has changed since (J05, N20)."""
     given = await outbox.inboxes_on(view, await posts.given_to(view, post.id))
+    if post.visibility == "verified":
+        return [inbox for inbox in _distinct(given) if not levels.is_blocked(inbox.host)]
     named = [shared_inbox_of(account) for account in await _addressed(view, post)]
     followers = await outbox.follower_inboxes(view, author.id) if post.visibility in ("public", "unlisted") else []
     return [inbox for inbox in _distinct([*given, *named, *followers]) if not levels.is_blocked(inbox.host)]

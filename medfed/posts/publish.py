@@ -14,7 +14,7 @@ from medfed.domain.posts import Attachment, Composed, Draft, Post
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Invalid
 from medfed.notifications.notify import notify
-from medfed.posts import inboxes
+from medfed.posts import inboxes, read
 from medfed.posts.compose import compose, mentions_of, recompose
 from medfed.storage import accounts, cases, notifications, outbox, posts, relations, tasks, timelines
 from medfed.storage.database import Transaction, View
@@ -49,6 +49,7 @@ async def publish(
     """
     attachments = await uploads(tx, author, draft.media_ids)
     composed = compose(here, author, draft, named=named, parent=parent, attachments=attachments)
+    await _refuse_outsiders(tx, here, levels, composed.post, named)
     await store_local(tx, composed, author)
     post = composed.post
     if case is not None:
@@ -69,11 +70,32 @@ async def publish(
     return post
 
 
+async def _refuse_outsiders(
+    view: View, here: Here, levels: PeerLevels, post: Post, named: Mapping[Handle, Account]
+) -> None:
+    """A private answer in a thread for verified practitioners names nobody who may not read the thread (M14).
+
+    Raises Invalid.
+    """
+    if post.visibility != "direct" or post.conversation_id == post.id:
+        return
+    beginning = await posts.find(view, post.conversation_id)
+    if beginning is None or beginning.visibility != "verified":
+        return
+    for account in named.values():
+        inside = await read.may(view, here, account, beginning) if account.local else levels.is_trusted(account.host)
+        if not inside:
+            says = f"@{account.acct} may not read this thread; write to them outside of it"
+            raise Invalid(says, {"status": says})
+
+
 async def store_local(tx: Transaction, composed: Composed, author: Account) -> None:
     """Store a new local post and count it."""
     post = composed.post
     await posts.insert(tx, composed)
-    await accounts.count_post(tx, author.id, 1, post.published_at)
+    if post.is_open:
+        # What is not for everybody shows in no number either (M02, M12).
+        await accounts.count_post(tx, author.id, 1, post.published_at)
     if post.in_reply_to_id is not None:
         await posts.recount_replies(tx, post.in_reply_to_id)
 
@@ -165,6 +187,7 @@ async def edit(
     fresh = await uploads(tx, author, [id_ for id_ in draft.media_ids if id_ not in own])
     own |= {attachment.id: attachment for attachment in fresh}
     edited = recompose(here, post, draft, named=named)
+    await _refuse_outsiders(tx, here, levels, edited, named)
     await posts.update(
         tx,
         Composed(post=edited, mentions=mentions_of(named), attachments=tuple(own[id_] for id_ in draft.media_ids)),
@@ -193,7 +216,7 @@ async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Accoun
     await posts.delete(tx, post, actor_uri=author.uri, at=here.now())
     if post.is_open:
         await posts.give_to(tx, post.id, posts.EVERYBODY, here.now())
-    await accounts.count_post(tx, author.id, -1)
+        await accounts.count_post(tx, author.id, -1)
     activity = render.activity(
         "Delete",
         id_=f"{post.uri}#delete",

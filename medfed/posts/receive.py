@@ -37,7 +37,8 @@ async def receive(tx: Transaction, here: Here, author: Account, said: PeerPost, 
         return None
     if said.case is not None and post.kind == "Note":
         await _store_case(tx, here, post, said)
-    await accounts.count_post(tx, author.id, 1, post.published_at)
+    if post.is_open:
+        await accounts.count_post(tx, author.id, 1, post.published_at)
     if parent is not None:
         await posts.recount_replies(tx, parent.id)
     await posts.adopt_replies(tx, post)
@@ -97,7 +98,7 @@ def _words(post: Post) -> tuple[object, ...]:
 async def erase(tx: Transaction, here: Here, post: Post, author: Account) -> None:
     """A peer's author (or their server) deleted a post."""
     await posts.delete(tx, post, actor_uri=author.uri, at=here.now())
-    if not post.is_boost:
+    if post.is_open and not post.is_boost:
         await accounts.count_post(tx, author.id, -1)
 
 

@@ -239,7 +239,9 @@ _BY_KEY = sql("SELECT post_id FROM idempotency WHERE account_id = :account_id AN
 _GIVEN_TO = sql("SELECT host FROM post_distribution WHERE post_id = :post_id")
 _GIVE = sql("INSERT INTO post_distribution (post_id, host, at) VALUES (:post_id, :host, :at) ON CONFLICT DO NOTHING")
 _WAS_GIVEN = sql("SELECT 1 FROM post_distribution WHERE post_id = :post_id AND host = :host")
-_COUNT_LOCAL = sql("SELECT COUNT(*) FROM post WHERE local = 1 AND boost_of_id IS NULL")
+_COUNT_LOCAL = sql(
+    "SELECT COUNT(*) FROM post WHERE local = 1 AND boost_of_id IS NULL AND visibility IN ('public', 'unlisted')"
+)
 
 
 EVERYBODY: Final = "*"
@@ -571,7 +573,7 @@ async def was_given_to(view: View, post_id: int, host: str) -> bool:
 
 
 async def count_local(view: View) -> int:
-    """How many posts members have written."""
+    """How many posts members have written for everybody."""
     return int(await view.value(_COUNT_LOCAL) or 0)
 
 

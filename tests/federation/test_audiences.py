@@ -10,13 +10,14 @@ from medfed.domain.accounts import Account
 from medfed.domain.peers import Level
 from medfed.domain.posts import Draft, Post, Requirement, Standing, Visibility, may_read
 from medfed.kernel.clock import FixedClock
-from medfed.kernel.errors import Forbidden
+from medfed.kernel.errors import Forbidden, Invalid
 from medfed.kernel.ids import Ids
 from medfed.kernel.paging import Page
 from medfed.kernel.secrets import Vault
 from medfed.posts import compose
 from medfed.relations import follow as relating
 from medfed.storage import accounts, posts, reactions
+from medfed.verification.attest import Statement, attest
 from tests.support.stranger import PUBLIC, Answer, Document, Puppet, Stranger, get_letter
 from tests.support.world import Site, World, a_world
 
@@ -105,6 +106,9 @@ async def test_what_is_closed_is_in_no_collection_and_nobody_elses_to_fetch() ->
         closed = [await _publish(lyon, f"CANARY {visibility}", visibility) for visibility in CLOSED]
         for kind, document in before.items():
             assert (await other.asks(lyon, f"{me}/{kind}")).json == document
+        counted = await lyon.find("dr-roy")
+        assert counted is not None
+        assert counted.posts_count == 1, "what is closed shows in no number"
         page = await other.asks(lyon, (await other.asks(lyon, f"{me}/outbox")).json["first"])
         assert b"CANARY" not in page.body
         for post in closed:
@@ -293,6 +297,64 @@ async def test_what_is_closed_goes_only_to_those_it_is_for() -> None:
             ]
             assert PUBLIC not in addressed
             assert "proof" not in activity, "what is private must not be provable for ever"
+
+
+async def _specialists(world: World) -> tuple[Site, Site]:
+    """lyon.test, whose dr-roy is followed from lille.test and recognises lille's bob; both trust the other."""
+    lyon, lille = world["lyon.test"], world["lille.test"]
+    for site, other in ((lyon, "lille.test"), (lille, "lyon.test")):
+        await site.judges(other, Level.TRUSTED)
+    await world.follow("bob@lille.test", "dr-roy@lyon.test")
+    bob = await lille.find("bob")
+    assert bob is not None
+    async with lille.instance.store.transaction("attest") as tx:
+        statement = Statement(profession="physician", country="FR", assurance="substantial")
+        await attest(tx, lille.instance.here, bob, statement, by="test", accepted=True)
+    await world.settle()
+    return lyon, lille
+
+
+@pytest.mark.case("M14", "M15")
+async def test_an_answer_to_a_peers_case_goes_to_its_thread_and_to_nobody_whom_only_the_answerer_trusts() -> None:
+    async with a_world("lyon.test", "lille.test") as world:
+        lyon, lille = await _specialists(world)
+        friend = Stranger(world, "friend.test").person("friend")
+        await friend.tells(lille, friend.activity("Follow", (await lille.member("bob")).uri))
+        await lille.judges("friend.test", Level.TRUSTED)
+        case = await _publish(lyon, "Cas", "verified")
+        await world.settle()
+        answer = await lille.publishes("bob", "CANARY @friend@friend.test", visibility="public", reply_to=case)
+        await world.settle()
+        assert await lyon.has(answer)
+        assert friend.home.heard("Create") == []
+        await lille.deletes("bob", answer)
+        await world.settle()
+        assert not await lyon.has(answer)
+        assert friend.home.heard("Delete") == [], "who never had it is not told that it was there"
+
+
+@pytest.mark.case("M14")
+async def test_a_private_answer_in_a_closed_thread_names_nobody_who_may_not_read_it() -> None:
+    async with a_world("lyon.test", "lille.test") as world:
+        lyon, lille = await _specialists(world)
+        await lille.member("stranger")
+        Stranger(world, "friend.test").person("friend")
+        case = await _publish(lyon, "Cas", "verified")
+        await world.settle()
+        for outsider in ("@friend@friend.test", "@stranger"):
+            with pytest.raises(Invalid, match="may not read this thread"):
+                await lille.publishes("bob", f"{outsider} voyez", visibility="direct", reply_to=case)
+        answer = await lille.publishes("bob", "@dr-roy@lyon.test voyez", visibility="direct", reply_to=case)
+        await world.settle()
+        assert await lyon.may_read("dr-roy", answer)
+
+
+async def test_an_answer_to_an_open_post_is_not_for_verified_practitioners_alone() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        post = await _publish(lyon, "Ouvert", "public")
+        with pytest.raises(Forbidden):
+            await lyon.publishes("dr-roy", "Fermé", visibility="verified", reply_to=post)
 
 
 @pytest.mark.case("J11", "M15", "M09")
