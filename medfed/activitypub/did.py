@@ -14,7 +14,6 @@ _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = rf"(?=.{{1,253}}(?:[:/]|%3A|$)){_LABEL}(?:\.{_LABEL})*+"
 _SEGMENT: Final = r"(?!\.{1,2}(?:[:/]|$))(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})++"
 _DID_WEB: Final = re.compile(rf"did:web:({_HOST})(?:%3A([1-9][0-9]{{0,4}}))?((?::{_SEGMENT})*)")
-_URL: Final = re.compile(rf"https://({_HOST})(?::([1-9][0-9]{{0,4}}))?((?:/{_SEGMENT})*)/did\.json")
 _WELL_KNOWN: Final = "/.well-known"
 
 
@@ -26,24 +25,6 @@ def did_web_url(did: str) -> str:
     host, port, path = match.groups()
     place = path.replace(":", "/") if path else _WELL_KNOWN
     return f"https://{host}{f':{port}' if port else ''}{place}/did.json"
-
-
-def did_web(url: str) -> str:
-    """The did:web whose document is at `url`; the inverse of `did_web_url`. Raises BadProof."""
-    match = _URL.fullmatch(url) if len(url) <= limits.KEY_ID else None
-    if match is None:
-        raise BadProof("not the URL of a did:web document")
-    host, port, path = match.groups()
-    place = "" if path == _WELL_KNOWN else path.replace("/", ":")
-    did = f"did:web:{host}{f'%3A{port}' if port else ''}{place}"
-    if did_web_url(did) != url:
-        raise BadProof("not the URL of a did:web document")
-    return did
-
-
-def did_key(key: PublicKey) -> str:
-    """did:key:z6Mk… of an Ed25519 key."""
-    return f"did:key:{key.multikey}"
 
 
 def parse_did_key(did: str) -> PublicKey:

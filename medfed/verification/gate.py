@@ -5,16 +5,8 @@ from collections.abc import Iterable
 from medfed.activitypub.here import Here
 from medfed.domain.credentials import satisfies
 from medfed.domain.posts import Requirement
-from medfed.kernel.clock import Millis
-from medfed.storage import credentials
 from medfed.storage.database import View
-from medfed.verification.standing import as_of, states_for
-
-
-async def qualifies(view: View, account_id: int, requirement: Requirement, now: Millis) -> bool:
-    """Whether an account shows enough, at `now`, for one requirement."""
-    held = (await credentials.published(view, [account_id])).get(account_id, [])
-    return satisfies(requirement, [as_of(each, now) for each in held])
+from medfed.verification.standing import states_for
 
 
 async def qualifying(

@@ -26,7 +26,7 @@ from medfed.storage import issuer as issuing
 from medfed.verification import consent, issuer, pins, policy, revoke
 from medfed.verification.attest import Statement, attest
 from medfed.verification.decide import decide_issuer
-from medfed.verification.gate import qualifies
+from medfed.verification.gate import qualifying
 from medfed.verification.refresh import pushed
 from medfed.verification.standing import states_for
 from tests.support.world import Site, World, a_world
@@ -267,7 +267,7 @@ async def qualifies_for(site: Site, handle: str, requirement: Requirement) -> bo
     account = await site.find(handle)
     assert account is not None
     async with site.instance.store.view() as view:
-        return await qualifies(view, account.id, requirement, site.instance.here.now())
+        return requirement in await qualifying(view, site.instance.here, account.id, [requirement])
 
 
 @pytest.mark.case("N05")

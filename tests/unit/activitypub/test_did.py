@@ -20,7 +20,6 @@ KEY = keys.generate_ed25519().public
 @pytest.mark.parametrize("case", vector("multikey-did/did-web.json")["resolutions"])
 def test_a_did_web_is_found_where_its_specification_says(case: dict[str, str]) -> None:
     assert did.did_web_url(case["did"]) == case["url"]
-    assert did.did_web(case["url"]) == case["did"]
 
 
 @given(
@@ -28,9 +27,10 @@ def test_a_did_web_is_found_where_its_specification_says(case: dict[str, str]) -
     st.none() | st.integers(1, 65535),
     st.lists(st.from_regex(r"[A-Za-z0-9_~-]([A-Za-z0-9._~-]|%[0-9A-F]{2}){0,5}", fullmatch=True), max_size=3),
 )
-def test_a_did_web_comes_back_from_its_url(host: str, port: int | None, path: list[str]) -> None:
-    identifier = ":".join(["did:web", f"{host}%3A{port}" if port else host, *path])
-    assert did.did_web(did.did_web_url(identifier)) == identifier
+def test_every_did_web_in_its_one_form_has_a_url(host: str, port: int | None, path: list[str]) -> None:
+    authority, place = f"{host}:{port}" if port else host, "/".join(path or [".well-known"])
+    identifier = ":".join(["did:web", authority.replace(":", "%3A"), *path])
+    assert did.did_web_url(identifier) == f"https://{authority}/{place}/did.json"
 
 
 @pytest.mark.parametrize(
@@ -66,27 +66,10 @@ def test_what_is_not_a_did_web_in_its_one_form_has_no_url(identifier: str) -> No
         did.did_web_url(identifier)
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.com/.well-known/did.json",
-        "https://example.com/did.json",
-        "https://example.com/.well-known/",
-        "https://example.com/a/../did.json",
-        "https://user@example.com/.well-known/did.json",
-        "https://example.com/a/did.json?x",
-        "https://example.com/did.json" + "a" * 3000,
-    ],
-)
-def test_other_urls_are_no_did_web(url: str) -> None:
-    with pytest.raises(BadProof):
-        did.did_web(url)
-
-
 def test_a_did_key_is_its_key() -> None:
     document = vector("multikey-did/did-key.json")["document"]
     key = did.parse_did_key(document["id"])
-    assert did.did_key(key) == document["id"]
+    assert f"did:key:{key.multikey}" == document["id"]
     assert did.parse_did_key(document["assertionMethod"][0]) == key
     assert did.verification_key(document, document["assertionMethod"][0], document["id"], NOW) == key
 

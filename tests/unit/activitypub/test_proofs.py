@@ -18,7 +18,7 @@ from tests.unit.activitypub.vectors import text, vector, w3c_key
 CREATED = parse_iso("2023-02-24T23:36:38Z")
 NOW = CREATED + 60 * MINUTE
 KEY = w3c_key()
-METHOD = f"{did.did_key(KEY.public)}#{KEY.public.multikey}"
+METHOD = f"did:key:{KEY.public.multikey}#{KEY.public.multikey}"
 UNSIGNED: dict[str, Any] = vector("vc-di-eddsa/unsigned.json")
 SIGNED: dict[str, Any] = vector("vc-di-eddsa/eddsa-jcs-2022/signedJCS.json")
 
