@@ -167,6 +167,11 @@ class Activity:
         """The type of the embedded object; '' when there is only an id."""
         return type_of(self.object) if self.object is not None else ""
 
+    @property
+    def what(self) -> str:
+        """What it is, in a word or two: Create Note."""
+        return f"{self.kind} {self.object_kind}".strip()
+
 
 def parse_activity(body: bytes) -> Activity:
     """Read the body of an inbox POST. Raises Malformed."""

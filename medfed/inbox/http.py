@@ -8,18 +8,17 @@ from starlette.responses import Response
 from medfed.edge import Route, as_signed, instance_of, read_body
 from medfed.inbox.admit import admit
 from medfed.inbox.authenticate import Gatekeeper, NothingToDo
+from medfed.inbox.record import Recorder
 from medfed.instance import Instance
 from medfed.kernel import limits
 from medfed.kernel.errors import NotFound, Unsupported
-from medfed.storage import accounts, inbox_log, peers
-from medfed.storage.database import Transaction
+from medfed.storage import accounts
 from medfed.storage.inbox_log import Arrival
 
 WAKE: Final = "inbox"
 """The channel that wakes whoever applies arrivals."""
 
 _TYPES: Final = ("application/activity+json", "application/ld+json", "application/json")
-_HEARD_AGAIN_AFTER: Final = 60_000
 
 
 class Inbox:
@@ -30,7 +29,7 @@ class Inbox:
         self._gatekeeper = Gatekeeper(
             identifier=instance.identifier, lookup=instance.lookup, levels=instance.levels, here=instance.here
         )
-        self._heard: dict[str, int] = {}
+        self._recorder = Recorder(instance)
 
     async def shared(self, request: Request) -> Response:
         """POST /inbox."""
@@ -68,25 +67,9 @@ class Inbox:
             body=body,
             received_at=here.now(),
         )
-        host = admitted.actor.host
-
-        async def record(tx: Transaction) -> bool:
-            if self._is_news(host, arrival.received_at):
-                await peers.heard_from(tx, host, arrival.received_at)
-            return await inbox_log.record(tx, arrival)
-
-        if await self._instance.store.arrive("record arrival", record):
+        if await self._recorder.take(arrival, admitted):
             self._instance.store.wake(WAKE)
         return Response(status_code=202)
-
-    def _is_news(self, host: str, now: int) -> bool:
-        """Whether it is a minute since we last wrote down that a host lives."""
-        if now - self._heard.get(host, 0) < _HEARD_AGAIN_AFTER:
-            return False
-        if len(self._heard) > 10_000:
-            self._heard.clear()
-        self._heard[host] = now
-        return True
 
 
 def routes(instance: Instance) -> list[Route]:

@@ -47,7 +47,7 @@ class Processor:
         admitted = again(actor, activity, self.levels.of(actor.host))
         line = route(activity)
         if line is None:
-            await self._finish(arrival, f"not understood: {activity.kind} {activity.object_kind}".strip())
+            await self._finish(arrival, f"not understood: {activity.what}")
             return
         resolved = await line.resolve(self.fetchers, admitted)
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from medfed import __version__
 from medfed.kernel import limits
-from medfed.kernel.errors import Blocked, RemoteRefused, Unreachable
+from medfed.kernel.errors import Blocked, MedfedError, RemoteRefused, Unreachable
 from medfed.kernel.transactions import refuse_inside_transaction
 from medfed.net.guard import Policy, Url, parse_networks, resolve_reference
 from medfed.net.message import OutgoingRequest, Response, Signer, Transport
@@ -148,6 +148,28 @@ class Net:
         if here.scheme == "https" and there.scheme == "http":
             raise Blocked("a redirect from https to http", host=here.authority)
         return there
+
+
+class NeedsNetwork(MedfedError):
+    """What was asked for is not stored here, and whoever asked may not wait for other servers."""
+
+
+class NoNet(Net):
+    """A door that stays shut, for work that has to do with what is stored here."""
+
+    def __init__(self) -> None:
+        super().__init__(transport=_Shut())
+
+    def _admit(self, method: str, url: str) -> Url:
+        raise NeedsNetwork(f"{method} {url}")
+
+
+class _Shut:
+    async def send(self, request: OutgoingRequest, *_: float) -> Response:
+        raise NeedsNetwork(f"{request.method} {request.to}")
+
+    async def aclose(self) -> None:
+        return
 
 
 def _as_text(location: str) -> str:

@@ -1,0 +1,105 @@
+"""Records what was admitted; what needs no other server for it takes effect in the same commit."""
+
+import logging
+from typing import Final
+
+from medfed.accounts.lookup import Lookup
+from medfed.inbox.admit import Admitted
+from medfed.inbox.handling import Handling
+from medfed.inbox.resolve import Fetchers, Resolved
+from medfed.inbox.routes import Receives, route
+from medfed.instance import Instance
+from medfed.kernel.clock import MINUTE, Millis
+from medfed.kernel.errors import Refused, RemoteFailure, StorageDown
+from medfed.net.client import NeedsNetwork, NoNet
+from medfed.net.message import Signer
+from medfed.posts.fetch import PostFetcher
+from medfed.storage import inbox_log, peers
+from medfed.storage.database import Transaction
+from medfed.storage.inbox_log import Arrival, State
+
+log: Final = logging.getLogger(__name__)
+
+_HEARD_AGAIN_AFTER: Final = MINUTE
+_HOSTS_KEPT: Final = 10_000
+
+
+class _Known(Exception):
+    """Another request brought the same activity: nothing of this one is kept."""
+
+
+class Recorder:
+    """Writes arrivals down, once each. When it returns, they will survive a power cut.
+
+    Most activities need nobody's help: a post of a known actor, a like, an Undo. They are applied here, in the
+    savepoint that records them. One that needs another server (an unknown author above, say), that comes behind one
+    of its actor's that waits, or whose handler fails, waits for the worker.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        here, store, net = instance.here, instance.store, NoNet()
+        lookup = Lookup(store=store, net=net, here=here, sign_as_instance=_sign_nothing)
+        posts = PostFetcher(store=store, net=net, here=here, lookup=lookup, sign_as_instance=_sign_nothing)
+        self._store = store
+        self._stored = Fetchers(here=here, store=store, lookup=lookup, posts=posts)
+        """Finds what is stored, and asks nobody."""
+        self._handling = Handling(here=here, levels=instance.levels)
+        self._heard: dict[str, Millis] = {}
+
+    async def take(self, arrival: Arrival, admitted: Admitted) -> bool:
+        """Store an arrival, with its effect if that is possible now; whether it waits for the worker.
+
+        Raises StorageDown: nothing was kept.
+        """
+        line = route(admitted.activity)
+        if line is None:
+            return await self._record(arrival, admitted, "done", f"not understood: {admitted.activity.what}")
+        try:
+            resolved = await line.resolve(self._stored, admitted)
+            return await self._apply(line, arrival, admitted, resolved)
+        except NeedsNetwork:
+            return await self._record(arrival, admitted, "waiting")
+        except _Known:
+            return False
+        except (Refused, RemoteFailure) as error:
+            return await self._record(arrival, admitted, "refused", f"{type(error).__name__}: {error}")
+        except StorageDown:
+            raise
+        except Exception:
+            log.exception("applying %s failed; the worker tries again", arrival.uri)
+            return await self._record(arrival, admitted, "waiting")
+
+    async def _apply(self, line: Receives, arrival: Arrival, admitted: Admitted, resolved: Resolved) -> bool:
+        async def effect(tx: Transaction) -> bool:
+            await self._hear(tx, admitted.actor.host, arrival.received_at)
+            seen, queued = await inbox_log.before(tx, arrival)
+            if seen:
+                return False
+            if queued:
+                return await inbox_log.record(tx, arrival)
+            note = await line.apply(tx, self._handling, admitted, resolved)
+            if not await inbox_log.record(tx, arrival, state="done", note=note):
+                raise _Known
+            return False
+
+        return await self._store.arrive(f"take {arrival.kind[:40]}", effect)
+
+    async def _record(self, arrival: Arrival, admitted: Admitted, state: State, note: str = "") -> bool:
+        async def record(tx: Transaction) -> bool:
+            await self._hear(tx, admitted.actor.host, arrival.received_at)
+            return await inbox_log.record(tx, arrival, state=state, note=note) and state == "waiting"
+
+        return await self._store.arrive("record arrival", record)
+
+    async def _hear(self, tx: Transaction, host: str, now: Millis) -> None:
+        """Write down that a host lives, if it is a minute since we last did."""
+        if now - self._heard.get(host, 0) < _HEARD_AGAIN_AFTER:
+            return
+        if len(self._heard) > _HOSTS_KEPT:
+            self._heard.clear()
+        self._heard[host] = now
+        await peers.heard_from(tx, host, now)
+
+
+async def _sign_nothing() -> Signer:
+    raise NeedsNetwork
