@@ -2,18 +2,20 @@
 
 from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account
-from medfed.domain.credentials import Credential
+from medfed.domain.credentials import Credential, CredentialState
 from medfed.kernel.errors import Conflict, NotFound
 from medfed.storage import credentials
 from medfed.storage.database import Transaction
 from medfed.verification import announce
+from medfed.verification.standing import as_of
 
 
 async def accept(tx: Transaction, here: Here, member: Account, credential_id: int) -> None:
-    """Accept an offer and publish it. Raises NotFound, Conflict when it is no longer on offer."""
+    """Accept an offer and publish it. Raises NotFound, Conflict when it is no longer on offer, or stands no longer."""
     credential = await _own(tx, member, credential_id)
     if credential.consent != "offered":
         raise Conflict("this attestation is not on offer")
+    _refuse_ended(here, credential)
     await _move(tx, here, credential, "published", "accepted")
     await announce.answer(tx, here, member, credential, "Accept")
     await announce.shown(tx, here, member, credential, kind="Add")
@@ -38,12 +40,20 @@ async def withdraw(tx: Transaction, here: Here, member: Account, credential_id: 
 
 
 async def publish(tx: Transaction, here: Here, member: Account, credential_id: int) -> None:
-    """Put a withdrawn attestation back. Raises NotFound, Conflict when it was not withdrawn."""
+    """Put a withdrawn attestation back. Raises NotFound, Conflict when it was not withdrawn, or stands no longer."""
     credential = await _own(tx, member, credential_id)
     if credential.consent != "withdrawn":
         raise Conflict("this attestation was not taken off the profile")
+    _refuse_ended(here, credential)
     await credentials.set_consent(tx, credential.id, "published")
     await announce.shown(tx, here, member, credential, kind="Add")
+
+
+def _refuse_ended(here: Here, credential: Credential) -> None:
+    """What its issuer has taken back, or time has, is not put on a profile. Raises Conflict."""
+    now = as_of(credential, here.now())
+    if now.state in (CredentialState.REVOKED, CredentialState.EXPIRED, CredentialState.INVALID):
+        raise Conflict(f"this attestation no longer stands: {now.reason.text}")
 
 
 async def _own(tx: Transaction, member: Account, credential_id: int) -> Credential:

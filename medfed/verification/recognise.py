@@ -18,7 +18,7 @@ from medfed.domain.credentials import Claim, Consent, Credential, CredentialStat
 from medfed.domain.trust import Decision, did_of, host_of, recognise
 from medfed.kernel import limits
 from medfed.kernel.clock import MINUTE, Millis
-from medfed.kernel.errors import BadProof, Malformed, OriginMismatch, RemoteFailure
+from medfed.kernel.errors import BadProof, Malformed, OriginMismatch, RemoteFailure, Unreachable
 from medfed.net.client import Net
 from medfed.net.fetch import CREDENTIAL_TYPES, DID_TYPES, fetch_document, fetch_json
 from medfed.net.message import Signer
@@ -105,7 +105,10 @@ class Recogniser:
                 await work.look_at(tx, self._here, account.id, cause="again", at=at)
 
     async def receive_offer(self, account_id: int, *, uri: str, offer_uri: str, issuer_actor: str) -> None:
-        """Fetch what an issuer offers to a member, and tell them. Raises RemoteFailure, Malformed, OriginMismatch."""
+        """Fetch what an issuer offers to a member, and tell them.
+
+        Raises Unreachable when its keys cannot be had now; RemoteFailure, Malformed, OriginMismatch, BadProof.
+        """
         async with self._store.view() as view:
             member = await accounts.get(view, account_id)
             offerer = await accounts.find_by_uri(view, issuer_actor)
@@ -115,6 +118,7 @@ class Recogniser:
         if read.claim.subject != member.uri:
             raise OriginMismatch("the credential is about somebody else")
         gathered = await self._gather(member, [read.document])
+        _refuse_unproven(gathered)
         async with self._store.transaction("store offer") as tx:
             await self._keep_known(tx, gathered)
             stored = await self._keep(tx, gathered.found, consent="offered", offer_uri=offer_uri)
@@ -339,14 +343,23 @@ class Recogniser:
         kept = []
         for (each, document), decision in zip(found, decisions, strict=True):
             known = await credentials.find_of(tx, each.account_id, each.claim.uri)
-            if consent == "offered" and known is not None and known.consent == "published":
-                continue
+            if consent == "offered" and known is not None and known.consent != "offered":
+                continue  # what a member has decided is not asked again
             credential = as_credential(
                 self._here, each, decision, document=document, consent=consent, offer_uri=offer_uri
             )
             await credentials.put(tx, credential)
             kept.append(credential)
         return kept
+
+
+def _refuse_unproven(gathered: _Gathered) -> None:
+    """What its issuer cannot be shown to have said is not put before a member. Raises Unreachable, BadProof."""
+    for found, _ in gathered.found:
+        if found.fault is not None and found.fault.code == "issuer-silent":
+            raise Unreachable(found.fault.text, host=host_of(found.claim.issuer))
+        if found.fault is not None:
+            raise BadProof(found.fault.text)
 
 
 def _offline(read: UnverifiedCredential, account_id: int, issuer_document: wire.Document, now: Millis) -> Found:

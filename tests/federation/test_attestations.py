@@ -23,7 +23,7 @@ from medfed.kernel.limits import MIB
 from medfed.net.fetch import CREDENTIAL_TYPES, fetch_json
 from medfed.storage import accounts, credentials, outbox
 from medfed.storage import issuer as issuing
-from medfed.verification import consent, issuer, pins, policy, revoke
+from medfed.verification import announce, consent, issuer, pins, policy, revoke
 from medfed.verification.attest import Statement, attest
 from medfed.verification.decide import decide_issuer
 from medfed.verification.gate import qualifying
@@ -448,6 +448,50 @@ async def test_an_offer_that_is_refused_never_appears() -> None:
         assert await shown(lille, "alice@lyon.test") == []
         async with society.instance.store.view() as view:
             assert (await credentials.get_attestation(view, issued.id)).state == "declined"
+
+
+@pytest.mark.case("N01")
+async def test_what_its_issuer_did_not_sign_is_not_even_offered() -> None:
+    async with three() as (world, society, lyon, _):
+        issued = await attests(society, "@alice@lyon.test")
+        document = orjson.loads(issued.document)
+        document["credentialSubject"]["assuranceLevel"] = "high"
+        async with society.instance.store.transaction("falsify") as tx:
+            await credentials.replace_document(tx, issued.id, orjson.dumps(document).decode())
+        await world.settle()
+        assert await everything(lyon, "alice") == []
+        assert "attestation_offer" not in await lyon.told("alice")
+
+
+@pytest.mark.case("N06")
+async def test_an_offer_that_was_revoked_meanwhile_cannot_be_accepted() -> None:
+    async with three() as (world, society, lyon, lille):
+        issued = await attests(society, "@alice@lyon.test")
+        await world.settle()
+        member, credential = await offered(lyon, "alice")
+        await revokes(society, issued)
+        await world.settle()
+        with pytest.raises(Conflict, match="withdrawn by"):
+            async with lyon.instance.store.transaction("accept") as tx:
+                await consent.accept(tx, lyon.instance.here, member, credential.id)
+        await world.settle()
+        assert await shown(lille, "alice@lyon.test") == []
+
+
+async def test_what_was_declined_is_not_offered_again() -> None:
+    async with three() as (world, society, lyon, _):
+        issued = await attests(society, "@alice@lyon.test")
+        await world.settle()
+        member, credential = await offered(lyon, "alice")
+        async with lyon.instance.store.transaction("decline") as tx:
+            await consent.decline(tx, lyon.instance.here, member, credential.id)
+        await world.settle()
+        async with society.instance.store.transaction("insist") as tx:
+            await announce.offer(tx, society.instance.here, replace(issued, offer_uri=f"{issued.offer_uri}x"), member)
+        await world.settle()
+        (still,) = await everything(lyon, "alice")
+        assert still.consent == "declined"
+        assert (await lyon.told("alice")).count("attestation_offer") == 1
 
 
 async def test_what_is_on_offer_is_shown_to_the_subjects_server_only() -> None:
