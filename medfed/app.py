@@ -150,4 +150,5 @@ async def _answer_crash(request: Request, _error: Exception) -> Response:
     if wants_page(request):
         text = f"Something failed on this instance. Nothing you can do about it.\nRequest {request_id.get()}\n"
         return PlainTextResponse(text, status_code=500)
-    return Json({"error": "internal error", "request_id": request_id.get()}, status_code=500)
+    headers = CORS_HEADERS if allows_other_origins(request.url.path) else {}
+    return Json({"error": "internal error", "request_id": request_id.get()}, status_code=500, headers=headers)

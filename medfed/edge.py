@@ -272,8 +272,11 @@ CORS_PATHS: Final = (
 CORS_HEADERS: Final = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
-    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Accept",
-    "access-control-expose-headers": "Link, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset",
+    # The star does not stand for Authorization (Fetch, 3.2.2).
+    "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Accept, *",
+    "access-control-expose-headers": (
+        "Link, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+    ),
     "access-control-max-age": "86400",
 }
 

@@ -84,9 +84,17 @@ async def check_authorization_request(view: View, params: Mapping[str, str]) -> 
         app=app,
         redirect_uri=redirect_uri,
         scopes=within(params.get("scope") or DEFAULT_SCOPE, app.scopes),
-        state=params.get("state", "")[:STATE],
+        state=_state(params),
         challenge=_challenge(params),
     )
+
+
+def _state(params: Mapping[str, str]) -> str:
+    state = params.get("state", "")
+    if len(state) > STATE:
+        # RFC 6749, 4.1.2: the exact value that came, or the application takes the answer for a forgery.
+        raise Denied("invalid_request", f"the state is longer than {STATE} characters")
+    return state
 
 
 def _challenge(params: Mapping[str, str]) -> str:

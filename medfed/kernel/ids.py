@@ -20,10 +20,20 @@ class Ids:
 
     def new(self) -> int:
         """A new id, greater than every id this object minted before."""
+        return self._mint(1)
+
+    def new_for_scripts(self) -> int:
+        """A new id that JavaScript reads as a number and writes as the same digits: one of 16 significant ones.
+
+        Clients get the newest id of a group of notifications as a JSON number, and send it back as a read marker.
+        """
+        return self._mint(100)
+
+    def _mint(self, step: int) -> int:
         minted = (self._clock.now() << 16) | secrets.randbelow(1 << 16)
         with self._turn:
-            if minted <= self._last:
-                minted = self._last + 1
+            minted = max(minted, self._last + 1)
+            minted += -minted % step
             self._last = minted
         return minted
 

@@ -30,7 +30,12 @@ async def notify(
     stored = await notifications.add(
         tx,
         Notification(
-            id=here.ids.new(), account_id=to, kind=kind, from_id=from_id, post_id=post_id, created_at=here.now()
+            id=here.ids.new_for_scripts(),
+            account_id=to,
+            kind=kind,
+            from_id=from_id,
+            post_id=post_id,
+            created_at=here.now(),
         ),
     )
     if stored:

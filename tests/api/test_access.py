@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from starlette.types import Message
 
 from medfed.accounts.tokens import SCOPES
 from medfed.api.calls import Line
@@ -128,6 +129,45 @@ async def test_scripts_of_other_origins_may_call_the_api_but_never_with_cookies(
         assert "access-control-allow-credentials" not in preflight.headers
     shown = await anybody.get("/api/v1/instance")
     assert "Link" in shown.headers["access-control-expose-headers"]
+
+
+async def test_scripts_of_other_origins_read_every_refusal(anybody: Client, dupont: Client) -> None:
+    """Without the header a browser hides the whole answer, and the application can only say: failed."""
+    answers = (
+        await anybody.get("/api/v1/timelines/home"),
+        await dupont.get("/api/v1/statuses/1"),
+        await dupont.get("/api/v1/nothing-of-ours"),
+        await dupont.delete("/api/v1/instance"),
+        await dupont.post("/api/v1/statuses", {"status": ""}),
+        await dupont.send("POST", "/oauth/token", {"grant_type": "none"}),
+    )
+    assert [answer.status for answer in answers] == [401, 404, 404, 405, 422, 400]
+    for answer in answers:
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "Retry-After" in answer.headers["access-control-expose-headers"]
+        assert answer.json["error"]
+
+
+async def test_scripts_of_other_origins_read_that_something_crashed(
+    lyon: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("not foreseen")
+
+    monkeypatch.setattr("medfed.api.server.posts.count_local", broken)
+    said: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/api/v1/instance", "query_string": b"", "headers": []}
+    with pytest.raises(RuntimeError, match="not foreseen"):
+        await lyon.app(scope, receive, send)
+    assert said[0]["status"] == 500
+    assert (b"access-control-allow-origin", b"*") in said[0]["headers"]
 
 
 @pytest.mark.case("F16")

@@ -281,6 +281,12 @@ async def test_a_member_who_does_not_consent_is_sent_back_with_that(app: App) ->
     assert "code" not in answer
 
 
+async def test_a_state_comes_back_whole_or_the_request_is_refused(app: App) -> None:
+    assert (await app.code(state="s" * consent.STATE))["state"] == "s" * consent.STATE
+    with pytest.raises(Denied, match="state"):
+        await app.code(state="s" * (consent.STATE + 1))
+
+
 @pytest.mark.case("F24")
 async def test_scopes_of_administration_are_not_granted_by_ordinary_members(lyon: Site) -> None:
     app = await register(lyon, scopes="read admin:read")

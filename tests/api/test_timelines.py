@@ -1,5 +1,7 @@
 """Lists through the client API: who sees what in which, paging, notifications, markers, conversations."""
 
+from decimal import Decimal
+
 import pytest
 
 from tests.api import oracle
@@ -110,6 +112,18 @@ async def test_what_was_kept_disappears_when_it_may_no_longer_be_read(dupont: Cl
     await roy.post(f"/api/v1/accounts/{dupont.id}/unfollow")
     for path in ("/api/v1/bookmarks", "/api/v1/favourites", "/api/v1/timelines/home"):
         assert (await roy.get(path)).json == []
+
+
+async def test_scripts_read_the_newest_id_of_a_group_without_loss(lyon: Site, dupont: Client) -> None:
+    """It is a JSON number: a script that sends it back as a read marker has to send the same digits."""
+    for number in range(12):
+        await (await signed_in(lyon, f"fan{number}")).post(f"/api/v1/accounts/{dupont.id}/follow")
+    groups = (await dupont.get("/api/v2/notifications")).json["notification_groups"]
+    read = [one["most_recent_notification_id"] for one in groups]
+    # Python writes a float as JavaScript does: with as few digits as tell it from its neighbours.
+    assert [int(Decimal(repr(float(id_)))) for id_ in read] == read
+    assert sorted(set(read), reverse=True) == read
+    assert [str(id_) for id_ in read] == [one["id"] for one in (await dupont.get("/api/v1/notifications")).json]
 
 
 async def test_notifications_of_one_post_form_a_group(lyon: Site, dupont: Client) -> None:
