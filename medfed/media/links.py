@@ -6,23 +6,25 @@ from typing import Final
 from medfed.activitypub.here import Here
 from medfed.domain.posts import Attachment
 from medfed.kernel.clock import MINUTE, Millis
+from medfed.kernel.errors import NotFound
 
 LIFETIME: Final = 5 * MINUTE
 
 
-def link(here: Here, attachment: Attachment, *, restricted: bool) -> tuple[str, str]:
+def link(here: Here, attachment: Attachment, *, restricted_to: int | None) -> tuple[str, str]:
     """(URL, URL of the preview) of an attachment, ours or a peer's; both are on this instance.
 
-    A peer's files pass through us, so that its server does not learn who looks at what. Restricted ones carry
-    a token that expires.
+    A peer's files pass through us, so that its server does not learn who looks at what. What is not for everybody
+    (`restricted_to` the account that looks; None: no restriction) carries a token that expires, and that opens it
+    only while that account may read its post.
     """
     if not attachment.file_key:
         url = f"{here.uris.base}/media/peer/{attachment.id}"
-        signed = f"{url}?token={_token(here, str(attachment.id))}" if restricted else url
+        signed = url if restricted_to is None else f"{url}?token={_token(here, str(attachment.id), restricted_to)}"
         return signed, signed
     return (
-        _own(here, attachment.file_key, restricted=restricted),
-        _own(here, attachment.preview_key or attachment.file_key, restricted=restricted),
+        _own(here, attachment.file_key, restricted_to),
+        _own(here, attachment.preview_key or attachment.file_key, restricted_to),
     )
 
 
@@ -33,23 +35,25 @@ def picture(here: Here, account_id: int, source: str, *, local: bool) -> str:
     return here.uris.media(source) if local else f"{here.uris.base}/media/account/{account_id}"
 
 
-def is_valid(here: Here, name: str, token: str) -> bool:
-    """Whether a token opens the file `name` now."""
-    until, _, mac = token.partition(".")
-    if not until.isascii() or not until.isdigit() or int(until) < here.now():
-        return False
-    return hmac.compare_digest(mac, _mac(here, name, int(until)))
+def viewer_of(here: Here, name: str, token: str) -> int:
+    """The account that a token shows the file `name` to now. Raises NotFound."""
+    until, viewer, mac = [*token.split("."), "", "", ""][:3]
+    if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in (until, viewer)):
+        raise NotFound("there is no such file")
+    if int(until) < here.now() or not hmac.compare_digest(mac, _mac(here, name, int(viewer), int(until))):
+        raise NotFound("there is no such file")
+    return int(viewer)
 
 
-def _own(here: Here, key: str, *, restricted: bool) -> str:
+def _own(here: Here, key: str, restricted_to: int | None) -> str:
     url = here.uris.media(key)
-    return f"{url}?token={_token(here, key)}" if restricted else url
+    return url if restricted_to is None else f"{url}?token={_token(here, key, restricted_to)}"
 
 
-def _token(here: Here, name: str) -> str:
+def _token(here: Here, name: str, viewer: int) -> str:
     until = here.now() + LIFETIME
-    return f"{until}.{_mac(here, name, until)}"
+    return f"{until}.{viewer}.{_mac(here, name, viewer, until)}"
 
 
-def _mac(here: Here, name: str, until: Millis) -> str:
-    return here.vault.fingerprint(f"{name} {until}", purpose="media link")[:32]
+def _mac(here: Here, name: str, viewer: int, until: Millis) -> str:
+    return here.vault.fingerprint(f"{name} {viewer} {until}", purpose="media link")[:32]

@@ -256,12 +256,13 @@ def _form(visit: Visit, action: str, draft: CaseDraft) -> FormView:
     return FormView(action=action, values=typed, chosen={"specialties": frozenset(draft.specialties)})
 
 
+_CLOSING: Final = (".", ",", ")", "]", "")
 _KINDS: Final = {
     "name": (N_("Name"), N_("the patient")),
     "date": (N_("Exact date"), N_("day −12")),
     "age": (N_("Age over 89"), N_("90 years and over")),
-    "number": (N_("Number"), N_("no number")),
-    "contact": (N_("Address or telephone"), N_("nothing")),
+    "number": (N_("Number"), ""),
+    "contact": (N_("Address or telephone"), ""),
     "address": (N_("Place"), N_("at home")),
 }
 
@@ -271,11 +272,11 @@ def _findings(visit: Visit, form: FormView) -> tuple[FindingView, ...]:
     found = identity.passages({name: form.value(name) for name in ("title", *rules.TEXTS)})
     return tuple(
         FindingView(
-            before=f"{each.before} ",
+            before=f"{each.before} " if each.before else "",
             passage=each.text,
-            after=f" {each.after}",
+            after=each.after if each.after[:1] in _CLOSING else f" {each.after}",
             kind=visit.say(_KINDS[each.kind][0]),
-            replacement=visit.say(_KINDS[each.kind][1]),
+            replacement=visit.say(_KINDS[each.kind][1]) if _KINDS[each.kind][1] else "",
         )
         for each in found
     )
@@ -360,7 +361,7 @@ def _checks(visit: Visit, form: FormView, taken: Pictures) -> tuple[CheckView, .
     if taken.files:
         rows.append((N_("Consent for the images"), form.value("consent", "none") != "none", "consent"))
         described = all(file.description for file in taken.files)
-        rows.append((N_("Images described"), described, f"alt-{taken.files[0].id}"))
+        rows.append((N_("Images described"), described, f"alt_{taken.files[0].id}"))
     found = _findings(visit, form)
     if found:
         rows.append((N_("Passages that may identify the patient"), bool(visit.sent.text("reread")), "findings"))

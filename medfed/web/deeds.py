@@ -1,5 +1,6 @@
 """The audit in sentences: every action that is recorded, as it ends the sentence that its actor begins."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,8 +25,8 @@ DEEDS: Final[Mapping[str, str]] = {
     "member.disable": N_("closed the account %(subject)s"),
     "member.enable": N_("opened the account %(subject)s again"),
     "member.password": N_("changed the password of %(subject)s"),
-    "member.role": N_("gave %(subject)s the role %(role)s"),
-    "peer.set": N_("set the level of %(subject)s to %(to)s"),
+    "member.role": N_("gave %(subject)s the role “%(role)s”"),
+    "peer.set": N_("set the level of %(subject)s to “%(to)s”"),
     "policy.apply": N_("put a policy in force: %(subject)s"),
     "queue.drop": N_("dropped what was waiting for %(subject)s"),
     "report.resolve": N_("settled the report %(subject)s"),
@@ -36,12 +37,26 @@ DEEDS: Final[Mapping[str, str]] = {
 }
 
 
+_HANDLE: Final = re.compile(r"[\w.-]+@[\w.:-]+")
+_COMMAND_LINE: Final = "command line"
+
+
+def actor(visit: Visit, entry: AuditEntry) -> str:
+    """Who did it: a member, or whoever had the machine."""
+    return visit.say(N_("The command line")) if entry.actor == _COMMAND_LINE else entry.actor
+
+
 def deed(visit: Visit, entry: AuditEntry, named: Mapping[str, str]) -> str:
-    """What was done, in the reader's language; `named` are the accounts that subjects name by number."""
-    subject = named.get(entry.subject, entry.subject)
+    """What was done, in the reader's language; `named` are the accounts behind numbers and URIs."""
+    subject = named.get(entry.subject) or _handle(entry.subject)
     said = DEEDS.get(entry.action)
     if said is None:
         return f"{entry.action} {subject}"
     detail = {name: str(value) for name, value in orjson.loads(entry.detail or "{}").items()}
     level = visit.word("level", detail["to"]) if entry.action == "peer.set" and detail.get("to") else ""
     return visit.say(said, **{"role": "", **detail, "to": level, "subject": subject})
+
+
+def _handle(subject: str) -> str:
+    """A handle as pages write it; any other subject as it is."""
+    return f"@{subject}" if _HANDLE.fullmatch(subject) else subject

@@ -3,16 +3,19 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from medfed.edge import Endpoint, Route
-from medfed.kernel.errors import Forbidden, NotFound
+from medfed.kernel.errors import Forbidden, NotFound, Unauthenticated
 from medfed.web.render import LANGUAGES
-from medfed.web.sent import own_path, query, read_form
-from medfed.web.visit import LANGUAGE, Access, Front, Visit, flash_cookie, remember, visit_of, with_form
+from medfed.web.sent import query, read_form
+from medfed.web.visit import LANGUAGE, Access, Front, Visit, drop_cookie, flash_cookie, remember, visit_of, with_form
+
+TOO_OLD: Final = "this form is from before you signed in; open its page again and send it from there"
+FOREIGN: Final = "this form came from another site"
 
 Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
 
@@ -48,25 +51,26 @@ def _guarded(front: Front, line: Line) -> Endpoint:
         if "\0" in request.scope["path"]:
             raise NotFound("there is no such page")
         visit = await visit_of(front, request)
-        if not visit.may(line.access):
-            return _turned_away(visit)
+        if visit.member is not None and not visit.may(line.access):
+            raise Forbidden("this page is not for your role")
         if line.method != "POST":
+            _refuse_strangers(visit, line)
             return dressed(visit, await line.handler(with_form(visit, query(request))))
         _refuse_foreign(visit)
         async with read_form(request) as sent:
+            # Read even when it is refused: whoever was signed out while writing gets it back.
             visit = with_form(visit, sent)
+            _refuse_strangers(visit, line)
             _refuse_unsigned(visit)
             return dressed(visit, await line.handler(visit))
 
     return endpoint
 
 
-def _turned_away(visit: Visit) -> Response:
-    """Strangers are shown the way in; members learn that it is not for them. Raises Forbidden."""
-    if visit.member is not None:
-        raise Forbidden("this page is not for your role")
-    wanted = visit.path if visit.request.method in ("GET", "HEAD") else "/"
-    return dressed(visit, RedirectResponse(f"/sign-in?next={quote(own_path(wanted), safe='/')}", 303))
+def _refuse_strangers(visit: Visit, line: Line) -> None:
+    """Raises Unauthenticated, which shows them the way in."""
+    if not visit.may(line.access):
+        raise Unauthenticated("sign in first")
 
 
 # ── forms ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -82,9 +86,9 @@ def _refuse_foreign(visit: Visit) -> None:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None:
         if site not in ("same-origin", "none"):
-            raise Forbidden("this form came from another site")
+            raise Forbidden(FOREIGN)
     elif origin is not None and not _is_ours(visit, origin):
-        raise Forbidden("this form came from another site")
+        raise Forbidden(FOREIGN)
 
 
 def _is_ours(visit: Visit, origin: str) -> bool:
@@ -95,7 +99,7 @@ def _is_ours(visit: Visit, origin: str) -> bool:
 def _refuse_unsigned(visit: Visit) -> None:
     """With a session, the form carries the session's token. Raises Forbidden."""
     if visit.session is not None and visit.sent.text("csrf") != visit.session.csrf:
-        raise Forbidden("this form is too old; go back, load the page again and repeat it")
+        raise Forbidden(TOO_OLD)
 
 
 # ── headers ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,13 +119,9 @@ def dressed(visit: Visit, response: Response) -> Response:
     headers.setdefault("vary", "Cookie, Accept, Accept-Language")
     _keep_language(visit, response)
     if response.status_code == 200 and flash_cookie(visit.instance) in visit.request.cookies:
-        drop_flash(visit, response)
+        # What was said once is not said again.
+        drop_cookie(response, visit.instance, flash_cookie(visit.instance))
     return response
-
-
-def drop_flash(visit: Visit, response: Response) -> None:
-    """What was said once is not said again."""
-    response.delete_cookie(flash_cookie(visit.instance), path="/", httponly=True, samesite="lax")
 
 
 def _keep_language(visit: Visit, response: Response) -> None:

@@ -25,6 +25,7 @@ from medfed.kernel.errors import (
     Untrusted,
 )
 from medfed.web.door import dressed
+from medfed.web.problems import reason
 from medfed.web.sent import own_path
 from medfed.web.sheet import page
 from medfed.web.views import ProblemView
@@ -32,6 +33,11 @@ from medfed.web.visit import Front, Visit, visit_of
 from medfed.web.words import N_
 
 _WORDS: Final[Mapping[type[MedfedError], tuple[str, str, str]]] = {
+    Unauthenticated: (
+        N_("You are no longer signed in"),
+        N_("This browser was idle for too long, or was signed out elsewhere. Nothing was published or changed."),
+        N_("Copy what you wrote, sign in, and paste it there."),
+    ),
     NotFound: (
         N_("This page does not exist, or not for you"),
         N_("The address is wrong, the post was deleted, or it is reserved to other readers."),
@@ -92,9 +98,8 @@ async def answer(front: Front, request: Request, error: MedfedError) -> Response
     if _is_program(request):
         return Json({"error": error.safe}, status_code=error.status)
     visit = await visit_of(front, request)
-    if isinstance(error, Unauthenticated):
-        where = own_path(visit.path) if request.method == "GET" else "/"
-        return dressed(visit, RedirectResponse(f"/sign-in?next={quote(where, safe='/')}", 303))
+    if isinstance(error, Unauthenticated) and not _typed(visit):
+        return dressed(visit, RedirectResponse(_way_in(visit), 303))
     response = await page(visit, "problem", status=error.status, problem=problem(visit, error))
     if isinstance(error, TooMany):
         response.headers["retry-after"] = str(error.retry_after)
@@ -110,20 +115,38 @@ def problem(visit: Visit, error: MedfedError) -> ProblemView:
     """An error in words."""
     title, text, todo = next((said for kind, said in _WORDS.items() if isinstance(error, kind)), _OURS)
     detail = error.safe if isinstance(error, Invalid | Malformed | Unsupported | Forbidden) else ""
-    advice = visit.say(todo) if todo else _sentence(detail)
     return ProblemView(
         status=error.status,
         title=visit.say(title),
         text=visit.say(text),
-        todo=advice,
-        draft=visit.sent.text("content"),
+        todo=visit.say(todo) if todo else reason(visit, detail) if detail else "",
+        draft=_typed(visit),
         request_id=request_id.get(),
-        back=_back(visit),
+        back=_way_in(visit) if isinstance(error, Unauthenticated) else _back(visit),
+        signed_out=isinstance(error, Unauthenticated),
     )
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+_WRITTEN: Final = (
+    "title", "content", "presentation", "history", "examination", "investigations", "question", "outcome", "summary",
+    "poll_option_1", "poll_option_2", "poll_option_3", "poll_option_4", "statement", "comment", "note", "reason", "bio",
+    "policy",
+)  # fmt: skip
+"""The fields that people write in, of all forms, in the order of these."""
+
+
+def _typed(visit: Visit) -> str:
+    """What was written in a form that is refused, to be copied."""
+    if visit.request.method != "POST":
+        return ""
+    return "\n\n".join(text for name in _WRITTEN if (text := visit.sent.text(name).strip()))
+
+
+def _way_in(visit: Visit) -> str:
+    """The door, and behind it the page that was asked for, or that the form was on."""
+    asked = visit.request.method in ("GET", "HEAD")
+    where = own_path(visit.path) if asked else own_path(visit.sent.text("back"))
+    return f"/sign-in?next={quote(where, safe='/')}"
 
 
 def _back(visit: Visit) -> str:

@@ -42,8 +42,8 @@ async def crowd(view: View, visit: Visit) -> Crowd | None:
 def forecast(
     visit: Visit, them: Crowd | None, audience: str, requires: Requirement | None = None
 ) -> ForecastView | None:
-    """What would become of a post for this audience; None when it is not for followers, or they are too many."""
-    if them is None or audience not in FOLLOWED:
+    """What would become of a post for this audience; None when there are none, too many, or it is not for them."""
+    if them is None or not them.followers or audience not in FOLLOWED:
         return None
     missed: list[MissedView] = []
     hosts: set[str] = set()

@@ -27,6 +27,7 @@ from medfed.storage.database import View
 from medfed.verification.standing import states_for
 from medfed.web import casebook
 from medfed.web.casework import specialties
+from medfed.web.door import POLICY
 from medfed.web.present import around, items, one, people, person, post_path
 from medfed.web.proofs import credential_view
 from medfed.web.sent import number
@@ -67,7 +68,7 @@ async def profile(visit: Visit) -> Response:
         shown = await items(view, visit, found)
     if show == "cases":
         shown = tuple(each for each in shown if each.is_case)
-    return await page(
+    response = await page(
         visit,
         "profile",
         current="" if visit.viewer != account else "profile",
@@ -79,6 +80,11 @@ async def profile(visit: Visit) -> Response:
         items=shown,
         paging=paging(visit, wanted, [post.id for post in found], show=show) if found else PagingView(),
     )
+    if visit.viewer is None:
+        # Browsers hold the redirect that answers a form to form-action; following from elsewhere leads to any instance.
+        plain = " http:" if visit.instance.settings.federation.allow_http else ""
+        response.headers["content-security-policy"] = POLICY.format(forms=f" https:{plain}")
+    return response
 
 
 async def _account(view: View, visit: Visit) -> Account:
@@ -359,7 +365,7 @@ async def post_interaction(visit: Visit) -> Response:
 async def remote_follow(visit: Visit) -> Response:
     """POST /remote-follow: send a stranger to their own instance, which asks them to confirm.
 
-    Where that is, their instance says in WebFinger; the address is https, and on the host that they named.
+    Where that is, their instance says in WebFinger: on the host that they named, or on another of its own.
     """
     visit.front.tries.take(f"remote-follow {visit.address}", visit.now, most=10)
     target = visit.sent.text("target").removeprefix("@")

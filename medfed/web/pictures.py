@@ -99,7 +99,7 @@ def shown(visit: Visit, pictures: Pictures) -> tuple[AttachmentView, ...]:
     here = visit.instance.here
     views = []
     for file in pictures.files:
-        url, preview = links.link(here, file, restricted=True)
+        url, preview = links.link(here, file, restricted_to=visit.account.id)
         views.append(
             AttachmentView(
                 id=str(file.id),

@@ -29,6 +29,7 @@ from medfed.web.views import (
     PollView,
     PostView,
     StampView,
+    display_name,
 )
 from medfed.web.visit import Visit
 from medfed.web.words import N_
@@ -59,7 +60,7 @@ def stamp(credential: Credential) -> StampView:
         state=credential.state.value,
         profession=claim.profession or "health-professional",
         specialty=claim.specialties[0] if claim.specialties else None,
-        issuer=claim.issuer_name or claim.issuer.removeprefix("did:web:").replace("%3A", ":"),
+        issuer=display_name(claim.issuer_name, "") or claim.issuer.removeprefix("did:web:").replace("%3A", ":"),
         href=f"/credentials/{credential.id}",
         ended_at=ended,
     )
@@ -258,7 +259,8 @@ def attachments(
 
 def _attachment(visit: Visit, post: Post, file: Attachment, *, covered: bool) -> AttachmentView:
     here = visit.instance.here
-    url, preview = links.link(here, file, restricted=not post.is_open)
+    viewer = visit.viewer.id if visit.viewer is not None else 0
+    url, preview = links.link(here, file, restricted_to=None if post.is_open else viewer)
     curtain = file.description[:60] or visit.say(N_("Sensitive image"))
     return AttachmentView(
         id=str(file.id),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from medfed.kernel.errors import Invalid
+from medfed.web.door import FOREIGN, TOO_OLD
 from medfed.web.visit import Visit
 from medfed.web.words import N_
 
@@ -53,15 +54,35 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
     ("two capital letters", N_("Two capital letters, such as FR or GB.")),
     ("no Ed25519 key", N_("This account has no key that an attestation could be bound to.")),
     ("nobody of this name", N_("Nobody of this name was found.")),
+    ("is not valid TOML", N_("This is not valid TOML.")),
     ("not a domain", N_("This is not a domain, such as chu-lyon.example.")),
 )
 """How a reason of the domain begins, or what it holds, and how a page says it; the first that fits."""
 
 
+_KEPT: Final = ("is not valid TOML",)
+"""Reasons whose own words say where, and are shown behind ours."""
+
 _EXACTLY: Final[Mapping[str, str]] = {
     "taken": N_("This is taken already."),
     "reserved": N_("This name is reserved."),
     "this instance": N_("This is this instance itself."),
+    TOO_OLD: N_("This form is from before you signed in. Open its page again and send it from there."),
+    FOREIGN: N_("This form came from another site. If you meant it, repeat it on a page of this instance."),
+    "this page is not for your role": N_(
+        "This page is for another role. An administrator of this instance can change yours."
+    ),
+    "only its author changes a case": N_("Only its author changes a case."),
+    "nobody verifies themselves": N_("Nobody decides about their own attestation. Ask another verifier."),
+    "this is not your request": N_("This is somebody else’s request."),
+    "this account cannot be followed": N_("This account cannot be followed."),
+    "only one's own posts can be deleted": N_("Only their author deletes posts. You can report them."),
+    "this post is not for everybody and cannot be passed on": N_(
+        "This post is not for everybody, so it cannot be relayed."
+    ),
+    "a policy is applied after a dry run": N_("A policy is applied after a dry run. Make one first."),
+    "a report is settled with a decision and a reason": N_("Write a reason, then choose a decision."),
+    "a withdrawal needs a reason": N_("Write a reason: it is published with the withdrawal."),
 }
 
 
@@ -78,5 +99,6 @@ def reason(visit: Visit, what: str) -> str:
         return visit.say(_EXACTLY[what])
     for known, said in _REASONS:
         if known in what:
-            return visit.say(said)
+            where = what.partition(": ")[2] if known in _KEPT else ""
+            return f"{visit.say(said)} {where}".strip()
     return f"{what[:1].upper()}{what[1:]}{'' if what.endswith('.') else '.'}"

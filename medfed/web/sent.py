@@ -51,7 +51,7 @@ class Sent:
 
 
 def _id(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and int(value) <= LARGEST):
+    if not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= LARGEST):
         raise Malformed("that is not an id")
     return int(value)
 

@@ -10,7 +10,7 @@ from medfed.accounts.register import approve
 from medfed.domain import policies
 from medfed.domain.credentials import CredentialState
 from medfed.domain.peers import Level, Peer, effective
-from medfed.domain.trust import Effects, TrustPolicy, host_of
+from medfed.domain.trust import Effects, StandingChange, TrustPolicy, host_of
 from medfed.kernel.errors import Invalid, Malformed, NotFound
 from medfed.kernel.paging import Page
 from medfed.moderation import report as reporting
@@ -20,7 +20,7 @@ from medfed.storage import accounts, moderation, outbox, peers, posts, requests,
 from medfed.storage.database import Transaction, View
 from medfed.storage.moderation import AuditEntry, Report
 from medfed.verification import pins, policy
-from medfed.web.deeds import deed
+from medfed.web.deeds import actor, deed
 from medfed.web.people import CATEGORIES
 from medfed.web.present import around, one, people
 from medfed.web.problems import in_words, reason
@@ -256,24 +256,27 @@ def _lines(before: str, after: str) -> Iterable[DiffLineView]:
 def _tallies(visit: Visit, effects: Effects) -> tuple[TallyView, ...]:
     gained = [each for each in effects.standings if each.after is CredentialState.TRUSTED]
     lost = [each for each in effects.standings if each.before is CredentialState.TRUSTED]
-    many = visit.front.pages.translations(visit.language).ngettext
+    said = visit.front.pages.translations(visit.language)
     levels = len(effects.levels)
     return (
         TallyView(
             change=len(gained),
-            words=many("attestation would count here", "attestations would count here", len(gained)),
+            words=said.ngettext("attestation would count here", "attestations would count here", len(gained)),
         ),
         TallyView(
             change=-len(lost),
-            words=many("attestation would no longer count here", "attestations would no longer count here", len(lost)),
+            words=said.ngettext(
+                "attestation would no longer count here", "attestations would no longer count here", len(lost)
+            ),
         ),
         TallyView(
             change=levels,
-            words=many("peer would change its level", "peers would change their level", levels),
+            words=said.ngettext("peer would change its level", "peers would change their level", levels),
             counts=True,
         ),
         TallyView(
-            change=-effects.follows_ended, words=many("follow would end", "follows would end", effects.follows_ended)
+            change=-effects.follows_ended,
+            words=said.ngettext("follow would end", "follows would end", effects.follows_ended),
         ),
     )
 
@@ -414,13 +417,17 @@ async def audit_page(visit: Visit) -> Response:
 
 
 async def _rows(view: View, visit: Visit, found: Sequence[AuditEntry]) -> tuple[AuditRowView, ...]:
-    ids = {int(each.subject) for each in found if each.subject.isascii() and each.subject.isdigit()}
-    named = await accounts.find_many(view, (id_ for id_ in ids if id_ < 2**63))
+    subjects = {each.subject for each in found}
+    ids = {int(subject) for subject in subjects if subject.isascii() and subject.isdigit() and len(subject) < 19}
+    by_id = await accounts.find_many(view, ids)
+    by_uri = await accounts.find_by_uris(view, {each for each in subjects if each.startswith(("http:", "https:"))})
+    named = {str(id_): f"@{account.acct}" for id_, account in by_id.items()}
+    named |= {uri: f"@{account.acct}" for uri, account in by_uri.items()}
     return tuple(
         AuditRowView(
             at=each.at,
-            actor=each.actor,
-            deed=deed(visit, each, {str(id_): f"@{account.acct}" for id_, account in named.items()}),
+            actor=actor(visit, each),
+            deed=deed(visit, each, named),
             digest=f"{each.hash[:4]}…{each.hash[-4:]}",
         )
         for each in found

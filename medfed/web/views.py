@@ -20,6 +20,7 @@ Relation: TypeAlias = Literal["self", "stranger", "following", "requested", "ano
 
 NAME_LENGTH: Final = 60
 _SEEN_STAMPS: Final = 2
+_SHORT: Final = 3
 _TITLES: Final = frozenset({"Dr", "Pr", "Prof", "Mr", "Mrs", "Ms", "Mme", "M"})
 
 
@@ -36,8 +37,11 @@ def initials(name: str) -> str:
     """Up to two capitals to stand in for a missing picture."""
     parts = [part for part in name.replace("-", " ").replace("’", " ").split() if part[0].isalnum()]
     proper = [part for part in parts if part[0].isupper() or part[0].isdigit()]
-    named = [part for part in proper if part.rstrip(".") not in _TITLES]
-    return "".join(part[0] for part in (named or parts)[:2]).upper() or "·"
+    named = [part for part in proper if part.rstrip(".") not in _TITLES] or parts
+    if len(named) == 1:
+        # "Société alpine de cardiologie": what is short is an article or a preposition.
+        named = [part for part in parts if part in named or (len(part) > _SHORT and part not in proper)]
+    return "".join(part[0] for part in named[:2]).upper() or "·"
 
 
 def _is_plain(character: str) -> bool:
@@ -867,10 +871,14 @@ class TallyView:
 
     change: int
     words: str
+    counts: bool = False
+    """It is a number of things, neither more nor fewer."""
 
     @property
     def tone(self) -> str:
         """Whether doors open or close."""
+        if self.counts:
+            return "even"
         return "gain" if self.change > 0 else "loss" if self.change < 0 else "even"
 
 
@@ -987,3 +995,5 @@ class ProblemView:
     """What was typed and could not be kept elsewhere, given back to be copied."""
     request_id: str = ""
     back: str = "/"
+    signed_out: bool = False
+    """`back` leads to the door."""

@@ -20,7 +20,6 @@ from medfed.kernel.clock import MINUTE, Millis
 from medfed.kernel.errors import TooMany, Unauthenticated
 from medfed.kernel.secrets import hash_token
 from medfed.storage.oauth import Session
-from medfed.web.flashes import FLASHES
 from medfed.web.render import Pages, negotiate
 from medfed.web.sent import Sent, own_path
 from medfed.web.views import Theme
@@ -261,12 +260,11 @@ def _zone(name: str) -> tzinfo:
 # ── going elsewhere ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def go(visit: Visit, path: str, flash: str = "", *, count: int | None = None) -> Response:
-    """Redirect to a page of ours after a POST; `flash` is a key of FLASHES that the page will say."""
+def go(visit: Visit, path: str, flash: str = "") -> Response:
+    """Redirect to a page of ours after a POST; `flash` is a key of flashes.FLASHES that the page will say."""
     response = RedirectResponse(own_path(path), 303)
     if flash:
-        told = FLASHES[flash] and flash if count is None else f"{flash}.{count}"
-        set_cookie(response, visit.instance, flash_cookie(visit.instance), told, max_age=60)
+        set_cookie(response, visit.instance, flash_cookie(visit.instance), flash, max_age=60)
     return response
 
 
@@ -276,5 +274,7 @@ def back(visit: Visit, flash: str = "", *, default: str = "/") -> Response:
 
 
 def with_form(visit: Visit, sent: Sent) -> Visit:
-    """The same visit, with what it sends."""
-    return replace(visit, sent=sent)
+    """The same visit, with what it sends; a page that refuses it gives back what was typed."""
+    visit = replace(visit, sent=sent)
+    visit.request.scope["medfed.visit"] = visit
+    return visit

@@ -442,10 +442,6 @@ def test_a_patient_is_an_age_band_and_a_sex_and_no_more() -> None:
 
 def test_initials_skip_titles_and_particles() -> None:
     assert [
-        views.initials(name) for name in ("Dr Paul Renard", "Société francophone de cardiologie", "mésange", "")
-    ] == [
-        "PR",
-        "S",
-        "M",
-        "·",
-    ]
+        views.initials(name)
+        for name in ("Dr Paul Renard", "Société francophone de cardiologie", "Ordre des médecins", "mésange", "Dr", "")
+    ] == ["PR", "SF", "OM", "M", "D", "·"]
