@@ -8,6 +8,11 @@ from urllib.parse import quote, unquote, urlsplit
 _PLAIN: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]*:[0-9a-f:.]*")
 """A name of A-labels, an IPv4 or an IPv6 address; `urlsplit` has put it into lower case."""
 
+_USUAL: Final = re.compile(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::([1-9][0-9]{0,4}))?(?=[/?#])")
+"""How nearly every URI begins: what this finds needs no other reader, and costs a tenth."""
+
+_LAST_PORT: Final = 65_535
+
 NAMESPACE: Final = "https://w3id.org/medfed/ns#"
 
 
@@ -120,6 +125,16 @@ def authority_of(uri: str) -> str:
     one URI, nor two spellings be two hosts: credentials, backslashes, and names that are not A-labels are no
     authority at all (D12).
     """
+    usual = _USUAL.match(uri)
+    if usual is None:
+        return _authority_of_any(uri)
+    scheme, host, digits = usual.groups()
+    if digits is None or int(digits) == _port(scheme, None):
+        return host
+    return f"{host}:{digits}" if int(digits) <= _LAST_PORT else ""
+
+
+def _authority_of_any(uri: str) -> str:
     try:
         parts = urlsplit(uri)
         port = parts.port

@@ -40,13 +40,15 @@ _CLASSES: Final = frozenset({"u-url", "mention", "hashtag", "invisible", "ellips
 _DEEPEST: Final = 32
 _ROUNDS: Final = 4
 
+_REL: Final = "nofollow noopener noreferrer"
+
 _CLEANER: Final = nh3.Cleaner(
     tags=set(_TAGS),
     attributes={"a": {"href"}, "ol": {"start", "reversed"}, "li": {"value"}},
     allowed_classes={"a": set(_CLASSES), "span": set(_CLASSES)},
     url_schemes={"http", "https"},
     url_relative="deny",
-    link_rel="nofollow noopener noreferrer",
+    link_rel=_REL,
 )
 _KEPT_ATTRIBUTES: Final = frozenset({"href", "class", "start", "reversed", "value"})
 
@@ -212,7 +214,9 @@ def _rebuilt(html: str) -> str:
             skipped[name] = skipped.get(name, 0) + 1
         else:
             open_tags.append(name)
-            parts.append(f"<{name}{_attributes(token.attributes)}>")
+            # The sanitiser would add it, and what it changes it has to look at twice.
+            rel = f' rel="{_REL}"' if name == "a" else ""
+            parts.append(f"<{name}{_attributes(token.attributes)}{rel}>")
     parts += [f"</{name}>" for name in reversed(open_tags)]
     return "".join(parts)
 

@@ -16,10 +16,10 @@ from medfed.storage.database import Transaction
 
 async def tell_of_answer(tx: Transaction, here: Here, levels: PeerLevels, answer: Post, answerer: Account) -> None:
     """Tell the hosts that hold a case of ours that a peer's actor has answered in its thread."""
-    if answer.visibility == "direct":
+    if answer.visibility == "direct" or answer.conversation_id == answer.id:
         return
     root = await posts.find(tx, answer.conversation_id)
-    if root is None or not root.local or root.id == answer.id:
+    if root is None or not root.local:
         return
     if not await cases.of_posts(tx, [root.id]):
         return

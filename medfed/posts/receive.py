@@ -28,7 +28,7 @@ class Around:
 
 async def receive(tx: Transaction, here: Here, author: Account, said: PeerPost, around: Around) -> Post | None:
     """Store a peer's new post with homes and notifications; None when it is stored already, or was deleted (A05)."""
-    if await posts.tombstone(tx, said.id, author.uri) is not None or await posts.find_by_uri(tx, said.id) is not None:
+    if await posts.is_settled(tx, said.id, author.uri):
         return None
     parent = await posts.find_by_uri(tx, said.in_reply_to) if said.in_reply_to else None
     composed = _composed(here, author, said, around, parent)

@@ -229,6 +229,12 @@ _BURY = sql(
     """
 )
 _TOMBSTONE = sql("SELECT deleted_at FROM tombstone WHERE uri = :uri AND actor_uri = :actor_uri")
+_IS_SETTLED = sql(
+    """
+    SELECT EXISTS (SELECT 1 FROM post WHERE uri = :uri)
+        OR EXISTS (SELECT 1 FROM tombstone WHERE uri = :uri AND actor_uri = :actor_uri) AS settled
+    """
+)
 _REMEMBER_KEY = sql(
     """
     INSERT INTO idempotency (account_id, key, post_id, at) VALUES (:account_id, :key, :post_id, :at)
@@ -378,6 +384,11 @@ async def bury(tx: Transaction, uri: str, *, actor_uri: str, at: Millis) -> None
 async def tombstone(view: View, uri: str, actor_uri: str) -> Millis | None:
     """When the object was deleted, if this actor deleted it: what others say of it does not count (D06)."""
     return await view.value(_TOMBSTONE, uri=uri, actor_uri=actor_uri)
+
+
+async def is_settled(view: View, uri: str, actor_uri: str) -> bool:
+    """Whether an object of this actor's is stored already, or was deleted by it: nothing to store."""
+    return bool(await view.value(_IS_SETTLED, uri=uri, actor_uri=actor_uri))
 
 
 async def adopt_replies(tx: Transaction, post: Post) -> None:
