@@ -7,7 +7,7 @@ and whoever serialises them anew verifies only their own.
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, unquote_plus
@@ -67,6 +67,16 @@ class Component:
     parameter: str | None
 
 
+def _covering(*names: str) -> tuple[str, tuple[Component, ...]]:
+    """Components as our signatures list them: as they are written, and read."""
+    components = tuple(Component(raw=f'"{name}"', name=name, parameter=None) for name in names)
+    return f"({' '.join(component.raw for component in components)})", components
+
+
+_SIGNS_TARGET: Final = _covering("@method", "@target-uri")
+_SIGNS_BODY: Final = _covering("@method", "@target-uri", "content-digest")
+
+
 def read(request: SignedRequest, now: Millis) -> SignatureClaim:
     """Read Signature-Input and Signature and check all that needs no key: form, coverage, time, digest.
 
@@ -103,19 +113,11 @@ def _bases(request: SignedRequest, member: SignatureInput) -> tuple[bytes, ...]:
 
 def sign(request: SignedRequest, *, key_id: str, key: PrivateKey, now: Millis) -> dict[str, str]:
     """The headers to add: signature-input, signature, and content-digest if the request must have one."""
-    headers: dict[str, str] = {}
-    covered = ["@method", "@target-uri"]
-    if request.must_bind_body:
-        headers["content-digest"] = digests.content_digest(request.body)
-        covered.append("content-digest")
+    headers = {"content-digest": digests.content_digest(request.body)} if request.must_bind_body else {}
+    covers, components = _SIGNS_BODY if headers else _SIGNS_TARGET
     created = now // SECOND
-    components = " ".join(f'"{name}"' for name in covered)
-    raw = (
-        f"({components});created={created};expires={created + _EXPIRES_AFTER}"
-        f';keyid="{key_id}";alg="{_NAME_OF[key.kind]}"'
-    )
-    (member,) = parse_input(f"{_LABEL}={raw}")
-    signature = key.sign(signature_base(request, member, extra=headers))
+    raw = f'{covers};created={created};expires={created + _EXPIRES_AFTER};keyid="{key_id}";alg="{_NAME_OF[key.kind]}"'
+    signature = key.sign(_base(request, components, raw, extra=headers))
     headers["signature-input"] = f"{_LABEL}={raw}"
     headers["signature"] = f"{_LABEL}=:{base64.b64encode(signature).decode('ascii')}:"
     return headers
@@ -134,8 +136,12 @@ def signature_base(request: SignedRequest, member: SignatureInput, *, extra: Map
 
     Raises BadSignature when a covered component is unknown here or absent from the request.
     """
-    lines = [f"{component.raw}: {_value(request, component, extra or {})}" for component in member.components]
-    lines.append(f'"@signature-params": {member.raw}')
+    return _base(request, member.components, member.raw, extra=extra or {})
+
+
+def _base(request: SignedRequest, components: Sequence[Component], raw: str, *, extra: Mapping[str, str]) -> bytes:
+    lines = [f"{component.raw}: {_value(request, component, extra)}" for component in components]
+    lines.append(f'"@signature-params": {raw}')
     base = "\n".join(lines)
     # § 2.5: "the signature base MUST be ASCII", and a value cannot bring a line of its own.
     if not base.isascii() or base.count("\n") != len(lines) - 1 or "\r" in base:

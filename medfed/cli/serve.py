@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -35,6 +36,7 @@ KEEP_ALIVE_SECONDS: Final = 65
 """Longer than a proxy keeps its idle connections, so that it is the one to close them."""
 STOP_SECONDS: Final = 10
 CONNECTIONS: Final = 2_000
+FILES: Final = 16_384
 _WAITING: Final = 2_048
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -52,7 +54,7 @@ def serve(config: str, host: str | None, port: int | None, workers: int, *, no_w
         settings = actions.load(config)
         where = (host or settings.http.host, settings.http.port if port is None else port)
         if workers == 1:
-            _logging()
+            _begin()
             uvloop.run(_serve(settings, *where, work=not no_worker, fd=fd))
             return
         if settings.database_url.startswith("sqlite"):
@@ -66,7 +68,7 @@ def worker(config: str) -> None:
     """Do background work only, beside `medfed serve --no-worker`. SIGTERM stops it."""
     with failures():
         settings = actions.load(config)
-        _logging()
+        _begin()
         uvloop.run(_work(settings))
 
 
@@ -128,7 +130,12 @@ async def _opened(settings: Settings) -> AsyncIterator[Instance]:
         yield instance
 
 
-def _logging() -> None:
+def _begin() -> None:
+    """Log as a service does, and ask for the open files that many connections need."""
+    have, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if have != resource.RLIM_INFINITY and have < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
     log_to(sys.stderr, as_json=not sys.stderr.isatty())
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 

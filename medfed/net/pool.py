@@ -1,6 +1,7 @@
 """Keeps connections to other servers open, few per host and bounded overall, and sends requests over them."""
 
 import asyncio
+import resource
 import ssl
 from collections import OrderedDict, deque
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ class Pool:
         resolver: Resolver | None = None,
         timers: Timers | None = None,
         per_host: int = limits.CONNECTIONS_PER_HOST,
-        idle: int = limits.IDLE_CONNECTIONS,
+        idle: int | None = None,
         idle_seconds: float = limits.IDLE_SECONDS,
     ) -> None:
         self._timers = timers or Timers()
@@ -52,7 +53,7 @@ class Pool:
         self._addresses = CheckedAddresses(policy, resolver or self._system, timeout=self._timers.dns)
         self._tls = tls or tls_context()
         self._per_host = per_host
-        self._idle_limit = idle
+        self._idle_limit = _affordable() if idle is None else idle
         self._idle_seconds = idle_seconds
         self._lanes: dict[_Key, _Lane] = {}
         self._idle: OrderedDict[Connection, _Key] = OrderedDict()
@@ -223,6 +224,12 @@ def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
         except OSError as error:
             raise Misconfigured(f"ca_file {ca_file}: {error}") from error
     return context
+
+
+def _affordable() -> int:
+    """How many idle connections leave files enough for everything else."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limits.IDLE_CONNECTIONS if files == resource.RLIM_INFINITY else min(limits.IDLE_CONNECTIONS, files // 4)
 
 
 def _serialise(request: OutgoingRequest) -> bytes:
