@@ -119,15 +119,17 @@ class Deliverer:
                 self._resting[lane.host] = self._instance.here.now() + ELSEWHERE
 
     async def _drain(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
-        """Deliver to one host, in order, until nothing is owed or an attempt fails."""
+        """Deliver to one host, in order, what it was owed when it was found due, or until an attempt fails."""
         scheme = self._remembered(peer)
-        goes_on = await self._deliver_in_order(lane.host, [first], peer, scheme)
-        while goes_on and lane.last_id > lane.first_id:
+        goes_on, last = await self._deliver_in_order(lane.host, [first], peer, scheme), lane.first_id
+        while goes_on and last < lane.last_id:
             async with self._instance.store.view() as view:
                 owed = await outbox.lane(view, lane.host, BATCH)
                 peer = await peers.find(view, lane.host)
             scheme = self._remembered(peer)
-            goes_on = bool(owed) and await self._deliver_in_order(lane.host, owed, peer, scheme)
+            if not owed:
+                return
+            goes_on, last = await self._deliver_in_order(lane.host, owed, peer, scheme), owed[-1].id
 
     def _remembered(self, peer: Peer | None) -> Scheme | None:
         """The signature scheme that a host was found to understand."""
