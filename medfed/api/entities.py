@@ -256,7 +256,7 @@ class Parts:
     kept: bool = False
     pinned: bool = False
     mine: bool = False
-    signed_in: bool = False
+    viewer_id: int | None = None
     reblog: Entity | None = None
 
 
@@ -282,7 +282,9 @@ def status(here: Here, post: Post, parts: Parts) -> Entity:
         "reblog": parts.reblog,
         "application": None,
         "account": parts.author,
-        "media_attachments": [media(here, one, restricted=not post.is_open) for one in parts.attachments],
+        "media_attachments": [
+            media(here, one, restricted_to=None if post.is_open else parts.viewer_id) for one in parts.attachments
+        ],
         "mentions": [_mention(here, one) for one in parts.mentions if not one.silent],
         "tags": [{"name": tag, "url": here.uris.tag(tag)} for tag in post.tags],
         "emojis": [],
@@ -295,7 +297,7 @@ def status(here: Here, post: Post, parts: Parts) -> Entity:
             "case": case_summary(parts.case) if parts.case is not None else None,
         },
     }
-    if parts.signed_in:
+    if parts.viewer_id is not None:
         shown |= {
             "favourited": parts.liked,
             "reblogged": parts.boosted,
@@ -346,9 +348,9 @@ def case_summary(case: Case) -> Entity:
     }
 
 
-def media(here: Here, one: Attachment, *, restricted: bool) -> Entity:
-    """A file; links to what is not for everybody expire."""
-    url, preview = link(here, one, restricted=restricted)
+def media(here: Here, one: Attachment, *, restricted_to: int | None) -> Entity:
+    """A file; links to what is not for everybody are for one account, and expire."""
+    url, preview = link(here, one, restricted_to=restricted_to)
     meta: Entity = {}
     if one.width and one.height:
         original = {
@@ -385,7 +387,7 @@ def poll(here: Here, one: Poll, post: Post, parts: Parts) -> Entity:
         "options": [{"title": option.title, "votes_count": option.votes} for option in one.options],
         "emojis": [],
     }
-    if parts.signed_in:
+    if parts.viewer_id is not None:
         shown |= {"voted": bool(parts.own_votes) or parts.mine, "own_votes": list(parts.own_votes)}
     return shown
 

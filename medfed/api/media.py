@@ -60,7 +60,7 @@ async def _waiting(view: View, call: Call) -> Attachment:
 
 def _answer(call: Call, one: Attachment) -> Response:
     # Nobody else may look at it yet, so that its links expire.
-    return Json(entities.media(call.here, one, restricted=True))
+    return Json(entities.media(call.here, one, restricted_to=call.account.id))
 
 
 def _focus(call: Call) -> tuple[float, float] | None:

@@ -109,7 +109,7 @@ def _status(here: Here, viewer: Account | None, post: Post, gathered: _Gathered,
         kept=done in reacted.kept,
         pinned=done in reacted.pinned,
         mine=viewer is not None and viewer.id == post.account_id,
-        signed_in=viewer is not None,
+        viewer_id=viewer.id if viewer is not None else None,
         reblog=reblog,
     )
     entity = entities.status(here, post, parts)

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medfed.discovery.asking import asker, may_fetch
-from medfed.domain.posts import Post
+from medfed.domain.posts import Attachment, Post
 from medfed.edge import Route, instance_of
 from medfed.instance import Instance
 from medfed.kernel import limits
@@ -15,6 +15,7 @@ from medfed.kernel.errors import NotFound
 from medfed.media import links
 from medfed.media.blobs import mime_of
 from medfed.net.fetch import require_success
+from medfed.posts import read
 from medfed.storage import accounts, posts
 
 SHOWN: Final = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
@@ -39,9 +40,9 @@ class Media:
             is_picture = attachment is None and await accounts.has_picture(view, key)
         if attachment is None and not is_picture:
             raise NotFound("there is no such file")
-        is_open = is_picture or (post is not None and post.is_open)
+        is_open = is_picture or await _is_everybodys(instance, post)
         if not is_open:
-            await _refuse_strangers(request, instance, key, post)
+            await _refuse_strangers(request, instance, key, attachment, post)
         return _image(await instance.blobs.read(key), mime_of(key), is_open=is_open)
 
     async def of_peer(self, request: Request) -> Response:
@@ -52,9 +53,10 @@ class Media:
             post = await posts.find(view, attachment.post_id) if attachment and attachment.post_id else None
         if attachment is None or post is None or not attachment.remote_url:
             raise NotFound("there is no such file")
-        if not post.is_open and not links.is_valid(instance.here, id_, request.query_params.get("token", "")):
-            raise NotFound("there is no such file")
-        return await self._through(instance, attachment.remote_url, is_open=post.is_open)
+        is_open = await _is_everybodys(instance, post)
+        if not is_open:
+            await _check_link(request, instance, id_, attachment, post)
+        return await self._through(instance, attachment.remote_url, is_open=is_open)
 
     async def of_account(self, request: Request) -> Response:
         """GET /media/account/ID: the avatar of a peer's account (or, ?header, its header)."""
@@ -84,9 +86,20 @@ class Media:
             self._size -= len(dropped[1])
 
 
-async def _refuse_strangers(request: Request, instance: Instance, key: str, post: Post | None) -> None:
+async def _is_everybodys(instance: Instance, post: Post | None) -> bool:
+    """Whether anybody may read a post now: its author may be suspended (G05)."""
+    if post is None:
+        return False
+    async with instance.store.view() as view:
+        return await read.may(view, instance.here, None, post)
+
+
+async def _refuse_strangers(
+    request: Request, instance: Instance, key: str, attachment: Attachment | None, post: Post | None
+) -> None:
     """A file that is not open is for who holds a fresh link, and for peers that may have its post."""
-    if links.is_valid(instance.here, key, request.query_params.get("token", "")):
+    if "token" in request.query_params:
+        await _check_link(request, instance, key, attachment, post)
         return
     who = await asker(request)
     if who is not None and post is not None:
@@ -94,6 +107,22 @@ async def _refuse_strangers(request: Request, instance: Instance, key: str, post
             if await may_fetch(view, instance, who, post):
                 return
     raise NotFound("there is no such file")
+
+
+async def _check_link(
+    request: Request, instance: Instance, name: str, attachment: Attachment | None, post: Post | None
+) -> None:
+    """A link opens a file while the one it was made for may read its post, or is about to write it (M16).
+
+    Raises NotFound.
+    """
+    viewer_id = links.viewer_of(instance.here, name, request.query_params.get("token", ""))
+    async with instance.store.view() as view:
+        viewer = await accounts.find(view, viewer_id)
+        if viewer is not None and post is not None and await read.may(view, instance.here, viewer, post):
+            return
+    if post is not None or attachment is None or attachment.account_id != viewer_id:
+        raise NotFound("there is no such file")
 
 
 async def _fetch(instance: Instance, url: str) -> tuple[str, bytes]:

@@ -10,6 +10,8 @@ from medfed.api import models
 from medfed.domain.codes import PROFESSIONS, SPECIALTIES
 from medfed.domain.peers import Level
 from medfed.kernel.clock import MINUTE
+from medfed.storage import accounts, credentials
+from medfed.verification import consent
 from medfed.verification.attest import Statement, attest
 from tests.api.client import Answer, Client, signed_in
 from tests.support.world import Site, a_world
@@ -388,3 +390,43 @@ def test_shapes_say_the_same_as_their_schemas() -> None:
     assert schema["items"] == {"$ref": "#/components/schemas/Attestation"}
     assert set(components) == {"Attestation", "PathStep"}
     assert TypeAdapter(models.Requires).validate_python({}).min_assurance == "low"
+
+
+@pytest.mark.case("M16", "M09")
+async def test_a_link_to_an_image_of_a_closed_case_is_for_one_reader_and_ends_with_their_right_to_read(
+    lyon: Site, anybody: Client, png: bytes
+) -> None:
+    author = await attested(lyon, "author")
+    reader = await attested(lyon, "reader")
+    stranger = await signed_in(lyon, "stranger")
+    image = (await author.upload("/api/v2/media", {"file": png}, {"description": "ECG"})).json["id"]
+    closed = {"audience": "verified", "media_ids": [image]}
+    case = as_case(await author.post(CASES, CASE | closed))
+    (seen,) = as_case(await reader.get(f"{CASES}/{case['id']}"))["media_attachments"]
+    for url in (seen["url"], seen["preview_url"]):
+        path, _, query = url.removeprefix(lyon.instance.here.uris.base).partition("?token=")
+        assert (await anybody.get(path, token=query)).status == 200
+        until, viewer, mac = query.split(".")
+        assert viewer == reader.id
+        assert stranger.account is not None
+        for forged in ("", "x", f"{until}.{stranger.id}.{mac}", f"{until}9.{viewer}.{mac}", f"{until}.{viewer}"):
+            assert (await anybody.get(path, token=forged)).status == 404, forged
+        assert (await stranger.get(path)).status == 404
+    async with lyon.instance.store.transaction("hide") as tx:
+        for held in await credentials.of_account(tx, int(reader.id)):
+            await consent.withdraw(tx, lyon.instance.here, reader.account, held.id)  # type: ignore[arg-type]
+    path, _, query = seen["url"].removeprefix(lyon.instance.here.uris.base).partition("?token=")
+    assert (await anybody.get(path, token=query)).status == 404, "the link outlives the right to read"
+
+
+@pytest.mark.case("G05")
+async def test_images_of_a_suspended_author_are_served_no_more(
+    lyon: Site, dupont: Client, anybody: Client, png: bytes
+) -> None:
+    image = (await dupont.upload("/api/v2/media", {"file": png}, {"description": "ECG"})).json["id"]
+    status = (await dupont.post("/api/v1/statuses", {"status": "ECG", "media_ids": [image]})).json
+    path = status["media_attachments"][0]["url"].removeprefix(lyon.instance.here.uris.base)
+    assert (await anybody.get(path)).status == 200
+    async with lyon.instance.store.transaction("suspend") as tx:
+        await accounts.suspend(tx, int(dupont.id), lyon.instance.here.now())
+    assert (await anybody.get(path)).status == 404
