@@ -16,16 +16,18 @@ from medfed.cli.actions import BY, config_of, perform
 from medfed.cli.output import Failed, facts, failures, json_option, say, show, table
 from medfed.domain.accounts import parse_handle
 from medfed.domain.credentials import ASSURANCES, Attestation
-from medfed.domain.trust import Recognised
+from medfed.domain.trust import Recognised, did_of
 from medfed.instance import Instance
 from medfed.kernel import limits
 from medfed.kernel.clock import DAY, HOUR, Millis, iso
-from medfed.kernel.errors import Invalid, Malformed, NotFound, OriginMismatch, RemoteFailure
+from medfed.kernel.errors import Conflict, Invalid, Malformed, NotFound, OriginMismatch, RemoteFailure
 from medfed.kernel.paging import Page
-from medfed.storage import accounts, credentials
+from medfed.storage import accounts, credentials, trust
+from medfed.verification import issuer, pins
 from medfed.verification import revoke as revoking
 from medfed.verification.attest import Statement
 from medfed.verification.attest import attest as issue
+from medfed.verification.decide import keys_of_issuer
 from medfed.verification.recognise import Examined
 
 _UNITS: Final[Mapping[str, Millis]] = {"h": HOUR, "d": DAY, "w": 7 * DAY}
@@ -176,6 +178,86 @@ def _verdict(examined: Examined) -> dict[str, Any]:
         "valid_until": iso(claim.valid_until),
         "path": [step.name or step.did for step in decision.path],
     }
+
+
+@attest.command("issuers")
+@json_option
+@config_of
+def _issuers(config: str, *, as_json: bool) -> None:
+    """Whose attestations were met here, with which keys, and whose keys an admin has to confirm."""
+    found = perform(config, "attest.issuers")
+    show(found, as_json=as_json, text=lambda: table(found, "issuer", "state", "fetched_at", "keys", "last_error"))
+
+
+async def list_issuers(instance: Instance) -> list[dict[str, Any]]:
+    """Every issuer that is known here, by its identifier."""
+    now = instance.here.now()
+    async with instance.store.view() as view:
+        known = await trust.every_issuer(view)
+    return [_issuer_facts(each, now) for each in sorted(known, key=lambda each: each.did)]
+
+
+def _issuer_facts(known: trust.KnownIssuer, now: Millis) -> dict[str, Any]:
+    return {
+        "issuer": known.did,
+        "state": known.state,
+        "keys": sorted(keys_of_issuer(known, now)),
+        "confirmed_keys": list(known.pinned),
+        "fetched_at": iso(known.fetched_at) if known.fetched_at else None,
+        "last_error": known.last_error,
+    }
+
+
+@attest.command("confirm-keys")
+@click.argument("domain")
+@click.option("--key", "keys", multiple=True, required=True, metavar="KEY", help="Each key, as the issuer told you.")
+@json_option
+@config_of
+def _confirm(config: str, domain: str, keys: tuple[str, ...], *, as_json: bool) -> None:
+    """Confirm that the new keys of an issuer are its own: ask them by telephone, not by the network."""
+    done = perform(config, "attest.confirm-keys", domain=domain, keys=list(keys))
+    if as_json:
+        show(done, as_json=True, text=str)
+    else:
+        say(f"the keys of {done['issuer']} are confirmed; {done['changed']} attestations stand differently")
+
+
+async def confirm_keys(instance: Instance, *, domain: str, keys: list[str]) -> dict[str, Any]:
+    """Confirm an issuer's keys, if they are those that were told. Raises NotFound, Conflict."""
+    did = domain if domain.startswith("did:web:") else did_of(domain.strip().lower().rstrip("."))
+    async with instance.store.transaction("confirm keys of issuer") as tx:
+        known = (await trust.issuers(tx, [did])).get(did)
+        if known is None:
+            raise NotFound(f"no attestation by {domain[:100]!r} was met here; see `medfed attest issuers`")
+        if keys_of_issuer(known, instance.here.now()) != set(keys):
+            raise Conflict(f"{did} has other keys than these; see `medfed attest issuers`, and ask them again")
+        changed = await pins.confirm(tx, instance.here, did, by=BY)
+        now_known = (await trust.issuers(tx, [did]))[did]
+    return _issuer_facts(now_known, instance.here.now()) | {"changed": changed}
+
+
+@attest.command("replace-key")
+@click.option("--compromised", is_flag=True, help="Somebody else may have the old key: it ends at once.")
+@json_option
+@config_of
+def _replace_key(config: str, *, compromised: bool, as_json: bool) -> None:
+    """Attest with a new key from now on; what is attested is signed anew, and peers are told."""
+    made = perform(config, "attest.replace-key", compromised=compromised)
+    if as_json:
+        show(made, as_json=True, text=str)
+        return
+    say(f"attestations are signed with {made['key']} from now on")
+    if compromised:
+        say("the old key is revoked: the admin of each peer has to confirm the new one, by telephone:")
+    click.echo(made["public"])
+
+
+async def replace_key(instance: Instance, *, compromised: bool) -> dict[str, Any]:
+    """Replace the key that this instance attests with."""
+    async with instance.store.transaction("replace issuer key") as tx:
+        await issuer.replace_key(tx, instance.here, compromised=compromised, by=BY)
+        now = await issuer.current(tx, instance.here)
+    return {"issuer": now.did, "key": now.method, "public": now.key.public.multikey, "compromised": compromised}
 
 
 def duration(text: str) -> Millis:

@@ -10,7 +10,9 @@ from medfed.cli.output import failures, json_option, say, show, table
 from medfed.domain.policies import from_toml, to_document, to_toml
 from medfed.domain.trust import Effects
 from medfed.instance import Instance
+from medfed.kernel.clock import iso
 from medfed.kernel.errors import Invalid
+from medfed.storage import trust
 from medfed.verification import policy as policies
 
 
@@ -26,6 +28,22 @@ def _show(config: str, *, as_json: bool) -> None:
     """Print the whole policy."""
     found = perform(config, "policy.show")
     show(found["policy"], as_json=as_json, text=lambda: str(found["toml"]).rstrip())
+
+
+@policy.command("history")
+@json_option
+@config_of
+def _history(config: str, *, as_json: bool) -> None:
+    """Which versions there were, by whom and when, newest first."""
+    found = perform(config, "policy.history")
+    show(found, as_json=as_json, text=lambda: table(found, "version", "by", "at"))
+
+
+async def list_versions(instance: Instance) -> list[dict[str, Any]]:
+    """The last versions of the policy."""
+    async with instance.store.view() as view:
+        versions = await trust.policy_history(view)
+    return [{"version": version, "by": author, "at": iso(at)} for version, author, at in versions]
 
 
 @policy.command("export")

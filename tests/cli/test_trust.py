@@ -133,3 +133,33 @@ def test_times_are_a_number_and_a_unit() -> None:
     for text in ("", "0d", "1y", "-1d", "999999d", "١d"):
         with pytest.raises(Invalid):
             duration(text)
+
+
+def test_the_key_that_this_instance_attests_with_is_replaced(hospital: Place, tmp_path: Path) -> None:
+    file = tmp_path / "credential.json"
+    file.write_text(json.dumps(attested(hospital).json))
+    made = hospital.run("attest", "replace-key", "--json").json
+    assert made["issuer"] == "did:web:lyon.example"
+    assert hospital.run("attest", "verify", str(file), "--json").json["state"] == "trusted", "the old key ends later"
+    worse = hospital.run("attest", "replace-key", "--compromised")
+    assert "has to confirm" in worse.err
+    assert worse.out.strip() != made["public"]
+    dead = hospital.run("attest", "verify", str(file), "--json")
+    assert (dead.status, dead.json["recognised"]) == (1, False)
+    assert hospital.run("audit", "verify").status == 0
+
+
+def test_keys_of_an_issuer_that_nobody_met_cannot_be_confirmed(hospital: Place) -> None:
+    assert hospital.run("attest", "issuers", "--json").json == []
+    done = hospital.run("attest", "confirm-keys", "lille.example", "--key", "z6MkWrong")
+    assert (done.status, done.out) == (1, "")
+    assert "medfed attest issuers" in done.err
+
+
+def test_the_versions_of_the_policy_are_listed_with_who_made_them(hospital: Place, tmp_path: Path) -> None:
+    assert hospital.run("policy", "history", "--json").json == []
+    file = tmp_path / "policy.toml"
+    hospital.run("policy", "export", str(file))
+    assert hospital.run("policy", "apply", str(file)).status == 0
+    (first,) = hospital.run("policy", "history", "--json").json
+    assert (first["version"], first["by"]) == (1, "command line")
