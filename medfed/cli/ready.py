@@ -3,7 +3,7 @@
 import os
 
 from medfed.cli.output import say
-from medfed.net.manager import tell_manager
+from medfed.net.systemd import tell_manager
 
 
 def ready(sentence: str) -> None:
