@@ -8,7 +8,7 @@ from medfed.activitypub.here import Here
 from medfed.domain.accounts import is_authority
 from medfed.domain.peers import Level, Mode, Peer, default_level
 from medfed.kernel.errors import Invalid
-from medfed.storage import moderation, outbox, peers
+from medfed.storage import accounts, moderation, outbox, peers
 from medfed.storage.database import Store, Transaction
 
 WAKE: Final = "peers"
@@ -58,6 +58,9 @@ async def set_level(tx: Transaction, here: Here, domain: str, level: Level | Non
     await peers.set_level(tx, name, level, note=note, at=here.now())
     if level is Level.BLOCKED:
         await outbox.drop(tx, name)
+        await accounts.hide_host(tx, name, here.now())
+    else:
+        await accounts.show_host(tx, name)
     await moderation.record(
         tx,
         at=here.now(),

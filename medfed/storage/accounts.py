@@ -77,7 +77,19 @@ _UPSERT = sql(
     RETURNING id
     """
 )
-_SUSPEND = sql("UPDATE account SET suspended_at = :at WHERE id = :id")
+_SUSPEND = sql("UPDATE account SET suspended_at = :at, suspended_with_host = 0 WHERE id = :id")
+_HIDE_HOST = sql(
+    """
+    UPDATE account SET suspended_at = :at, suspended_with_host = 1
+    WHERE host = :host AND local = 0 AND suspended_at IS NULL
+    """
+)
+_SHOW_HOST = sql(
+    """
+    UPDATE account SET suspended_at = NULL, suspended_with_host = 0
+    WHERE host = :host AND local = 0 AND suspended_with_host = 1
+    """
+)
 _GONE = sql("UPDATE account SET gone_at = :at WHERE id = :id")
 _GONE_AT = sql(
     "UPDATE account SET gone_at = :at WHERE local = 0 AND gone_at IS NULL AND (inbox = :inbox OR shared_inbox = :inbox)"
@@ -257,6 +269,18 @@ async def suspend(tx: Transaction, id_: int, at: Millis | None) -> None:
     """Suspend (a time) or restore (None) an account."""
     tx.wake(CHANGED)
     await tx.run(_SUSPEND, id=id_, at=at)
+
+
+async def hide_host(tx: Transaction, host: str, at: Millis) -> None:
+    """Suspend every account of a host, so that nothing of it is shown anywhere (G05)."""
+    tx.wake(CHANGED)
+    await tx.run(_HIDE_HOST, host=host, at=at)
+
+
+async def show_host(tx: Transaction, host: str) -> None:
+    """Restore the accounts that were suspended with their host, and no others."""
+    tx.wake(CHANGED)
+    await tx.run(_SHOW_HOST, host=host)
 
 
 async def mark_gone(tx: Transaction, id_: int, at: Millis) -> None:

@@ -246,6 +246,9 @@ async def test_a_peers_answer_to_a_closed_case_is_not_open_here() -> None:
     async with a_world("lyon.test") as world:
         lyon, friend, _ = await _scene(world)
         case = await _publish(lyon, "CANARY", "verified")
+        intruding = friend.create(friend.note("<p>Not mine to answer</p>", inReplyTo=case.uri))
+        assert (await friend.tells(lyon, intruding)).startswith("refused: PolicyRefusal")
+        await lyon.judges(friend.home.authority, Level.TRUSTED)
         for number, (to, expected) in enumerate(
             (([PUBLIC], "verified"), ([friend.followers], "direct"), ([], "direct"))
         ):

@@ -699,6 +699,35 @@ async def test_a_suspended_actor_and_a_blocked_host_say_nothing() -> None:
         }
 
 
+@pytest.mark.case("G05")
+async def test_what_a_peer_said_before_it_was_blocked_is_shown_again_only_when_it_no_longer_is(
+    open_world: Open,
+) -> None:
+    async with open_world("lyon.test") as world:
+        lyon, alice = await _stranger(world)
+        bob = alice.home.person("bob")
+        said, rude = alice.create(), bob.create()
+        assert await alice.tells(lyon, said) == "done: stored"
+        assert await bob.tells(lyon, rude) == "done: stored"
+        await _suspend(lyon, bob.handle)
+        (post, worse) = [await _stored(lyon, activity["object"]["id"]) for activity in (said, rude)]
+        assert post is not None
+        assert worse is not None
+        reader = await lyon.member("dr-roy")
+
+        async def shown() -> list[bool]:
+            async with lyon.instance.store.view() as view:
+                return [await read.may(view, lyon.instance.here, reader, each) for each in (post, worse)]
+
+        assert await shown() == [True, False]
+        await lyon.judges("good.test", Level.BLOCKED)
+        assert await shown() == [False, False]
+        assert said["object"]["id"] not in await lyon.home("dr-roy")
+        await lyon.judges("good.test", Level.FEDERATED)
+        assert await shown() == [True, False]
+        assert said["object"]["id"] in await lyon.home("dr-roy")
+
+
 async def test_a_report_is_kept_with_the_posts_it_names() -> None:
     async with a_world("lyon.test") as world:
         lyon, alice = await _stranger(world)

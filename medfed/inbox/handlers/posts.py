@@ -1,5 +1,6 @@
 """Create, Update and Delete of posts; Add to a thread."""
 
+from medfed.activitypub.wire import PeerPost
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post
 from medfed.inbox.admit import Admitted
@@ -26,6 +27,8 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
             return "vote counted" if counted else "vote not counted"
     if admitted.level is Level.LIMITED and not await _is_wanted(tx, admitted, resolved):
         raise PolicyRefusal("a limited peer, and nobody here follows or is addressed")
+    if admitted.level is not Level.TRUSTED and await _answers_a_closed_case(tx, said):
+        raise PolicyRefusal("that case is for practitioners of other peers")
     post = await receive.receive(tx, use.here, admitted.actor, said, resolved.around)
     if post is None:
         return "known already"
@@ -42,6 +45,12 @@ async def _is_wanted(view: View, admitted: Admitted, resolved: Resolved) -> bool
     said = resolved.said
     parent = await posts.find_by_uri(view, said.in_reply_to) if said and said.in_reply_to else None
     return parent is not None and parent.local
+
+
+async def _answers_a_closed_case(view: View, said: PeerPost) -> bool:
+    """Whether this hangs under a post of ours that its author's server was never given (M14)."""
+    parent = await posts.find_by_uri(view, said.in_reply_to) if said.in_reply_to else None
+    return parent is not None and parent.local and parent.visibility == "verified"
 
 
 async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:

@@ -34,6 +34,7 @@ CREATE TABLE account (
     updated_at      BIGINT NOT NULL,
     fetched_at      BIGINT NOT NULL,                -- 0 for local accounts
     suspended_at    BIGINT,
+    suspended_with_host SMALLINT NOT NULL DEFAULT 0,    -- not itself, but all of a blocked peer
     gone_at         BIGINT,
     last_post_at    BIGINT,
     posts_count     BIGINT NOT NULL DEFAULT 0,
