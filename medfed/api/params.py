@@ -224,8 +224,11 @@ async def _parts(headers: Headers, body: bytes) -> AsyncIterator[tuple[str, str 
         raise Malformed("the multipart form cannot be read") from None
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
-            yield name, Upload(data=await value.read())
+            data = await value.read()
             await value.close()
+            # Browsers send a file field in which nothing was chosen as a file without name and content.
+            if data or value.filename:
+                yield name, Upload(data=data)
         elif "\0" in name or "\0" in value:
             raise Malformed("the form holds a NUL character")
         else:

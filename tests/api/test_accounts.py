@@ -239,3 +239,18 @@ async def test_the_directory_lists_whoever_wants_to_be_found(dupont: Client, roy
     await roy.patch("/api/v1/accounts/update_credentials", {"discoverable": False})
     found = (await roy.get("/api/v1/directory", local=True)).json
     assert [one["acct"] for one in found] == ["dr-dupont"]
+
+
+async def test_a_file_field_in_which_nothing_was_chosen_changes_no_picture(dupont: Client, png: bytes) -> None:
+    """What a browser sends for it: a file without name and content. Phanpy's profile form does."""
+    path = "/api/v1/accounts/update_credentials"
+    before = (await dupont.upload(path, {"avatar": png}, method="PATCH")).json["avatar"]
+    body = (
+        b'--limit\r\ncontent-disposition: form-data; name="avatar"; filename=""\r\n'
+        b"content-type: application/octet-stream\r\n\r\n\r\n"
+        b'--limit\r\ncontent-disposition: form-data; name="note"\r\n\r\nCardiologist\r\n--limit--\r\n'
+    )
+    headers = {"content-type": "multipart/form-data; boundary=limit"}
+    answer = await dupont.send("PATCH", path, body, headers)
+    assert answer.status == 200
+    assert (answer.json["source"]["note"], answer.json["avatar"]) == ("Cardiologist", before)
