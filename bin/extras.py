@@ -3,7 +3,7 @@
 
 | what             | who uses it                  | where it comes from                                            |
 |------------------|------------------------------|----------------------------------------------------------------|
-| browser driver   | tests in a real browser      | requirements/extras.lock                                       |
+| driver and axe   | tests in a real browser      | requirements/extras.lock                                       |
 | hadolint         | tests/test_deploy.py         | requirements/extras.lock                                       |
 | Chromium         | tests in a real browser      | PATH, else apt as root                                         |
 | Node and npm     | the independent peer         | PATH, else apt as root                                         |
@@ -47,7 +47,7 @@ def main() -> int:
 def python_extras() -> None:
     command = [sys.executable, str(Path(bootstrap.__file__)), "extras"]
     if bootstrap.run(command):
-        bootstrap.say("the browser driver and hadolint are not available: their packages could not be installed")
+        bootstrap.say("the browser driver, axe and hadolint are not available: their packages could not be installed")
 
 
 def unpack_missing() -> None:
