@@ -132,9 +132,16 @@ def check(
     raise Identifying(message, problems, found) if found else Invalid(message, problems)
 
 
+PASSAGES: Final = 20
+
+
 def identifying(texts: Mapping[str, str], confirmed: Collection[str]) -> list[Passage]:
-    """The passages that stand in the way of publishing these texts, given by field."""
-    return [each for each in passages(texts) if each.certain or each.text not in confirmed]
+    """The passages that stand in the way of publishing these texts, given by field; what is certain comes first.
+
+    At most PASSAGES: whoever confirms those is asked about the next.
+    """
+    found = [each for each in passages(texts) if each.certain or each.text not in confirmed]
+    return sorted(found, key=lambda passage: not passage.certain)[:PASSAGES] if len(found) > PASSAGES else found
 
 
 def check_outcome(outcome: str, confirmed: Collection[str]) -> str:

@@ -12,7 +12,6 @@ from typing import Final, Literal, TypeAlias, get_args
 Kind: TypeAlias = Literal["name", "date", "age", "number", "contact", "address"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-MOST: Final = 20
 _AROUND: Final = 30
 
 _MONTH: Final = (
@@ -76,7 +75,7 @@ class Passage:
 
 
 def passages(fields: Mapping[str, str]) -> list[Passage]:
-    """What may identify the patient in these texts by field, in order, at most MOST; each stretch of text once."""
+    """What may identify the patient in these texts by field, in order; each stretch of text once."""
     found: list[Passage] = []
     for name, text in fields.items():
         taken: list[tuple[int, int]] = []
@@ -89,7 +88,7 @@ def passages(fields: Mapping[str, str]) -> list[Passage]:
                 taken.append((start, end))
                 here.append((start, _passage(name, kind, text, start, end, certain=certain)))
         found += [passage for _, passage in sorted(here, key=lambda pair: pair[0])]
-    return sorted(found, key=lambda passage: not passage.certain)[:MOST] if len(found) > MOST else found
+    return found
 
 
 def _passage(field: str, kind: Kind, text: str, start: int, end: int, *, certain: bool) -> Passage:

@@ -278,7 +278,7 @@ def _findings(visit: Visit, form: FormView) -> tuple[FindingView, ...]:
             kind=visit.say(_KINDS[each.kind][0]),
             replacement=visit.say(_KINDS[each.kind][1]) if _KINDS[each.kind][1] else "",
         )
-        for each in found
+        for each in found[: rules.PASSAGES]
     )
 
 

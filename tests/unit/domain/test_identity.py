@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medfed.domain.identity import MOST, passages
+from medfed.domain.cases import PASSAGES, identifying
+from medfed.domain.identity import passages
 from tests.support.growth import grows_linearly
 
 
@@ -100,8 +101,13 @@ def test_passages_come_in_order_with_the_words_around_them() -> None:
     assert found[1].after == ", 62 ans, tombe."
 
 
-def test_a_list_of_passages_has_an_end() -> None:
-    assert len(passages({"history": "Mme Durand. " * 200})) == MOST
+def test_whoever_confirms_twenty_passages_is_asked_about_the_next() -> None:
+    texts = {"history": " ".join(f"Mme Durand{'abcdefghijklmnopqrstuvwxyz'[n]}." for n in range(25))}
+    first = identifying(texts, ())
+    assert len(first) == PASSAGES
+    rest = identifying(texts, [each.text for each in first])
+    assert len(rest) == 5
+    assert identifying(texts, [each.text for each in (*first, *rest)]) == []
 
 
 @given(st.text(max_size=300))
