@@ -635,7 +635,7 @@ async def test_an_administrator_sets_the_level_of_a_peer(lyon: Site) -> None:
     assert lyon.instance.levels.is_trusted("lille.test")
     page = (await boss.get("/admin/peers")).text
     assert "lille.test" in page
-    assert "set the level of lille.test to Trusted" in (await boss.get("/admin/audit")).text
+    assert "set the level of lille.test to “Trusted”" in (await boss.get("/admin/audit")).text
 
 
 async def test_the_policy_is_tried_before_it_is_applied(lyon: Site) -> None:
@@ -646,7 +646,7 @@ async def test_the_policy_is_tried_before_it_is_applied(lyon: Site) -> None:
     assert "version = " in broken.text
     tried = await boss.post("/admin/policy", {"policy": policy, "do": "dry_run"})
     assert tried.status == 200
-    assert "lille.test: from Federated to Blocked" in tried.text
+    assert "lille.test: from “Federated” to “Blocked”" in tried.text
     assert not lyon.instance.levels.is_blocked("lille.test")
     assert (await boss.post("/admin/policy", {"policy": policy, "do": "apply"})).status == 400
     sent = {"policy": policy, "do": "apply", "base": tried.fields()["base"]}
