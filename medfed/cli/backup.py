@@ -1,17 +1,18 @@
 """medfed backup, medfed restore: a consistent copy of everything, taken while it serves, and its way back."""
 
 import asyncio
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import click
 
 from medfed.cli.actions import config_of, load, perform
-from medfed.cli.output import failures, json_option, say, show
+from medfed.cli.output import failures, json_option, report
 from medfed.instance import Instance, key_path
 from medfed.kernel.errors import MedfedError, Misconfigured
 from medfed.settings import Settings
@@ -31,25 +32,25 @@ CONFIGURATION: Final = "medfed.toml"
 @config_of
 def backup(config: str, directory: Path, *, as_json: bool) -> None:
     """Copy database, images, keys and configuration into DIRECTORY, which must not exist yet."""
-    with failures(), _files(), ExitStack() as undo:
+    with failures(), ExitStack() as undo:
         target = _fresh(directory)
         undo.callback(shutil.rmtree, target, ignore_errors=True)
         engine = _fill(target, config)
         undo.pop_all()
-    if as_json:
-        show({"directory": str(target), "engine": engine}, as_json=True, text=str)
-    else:
-        say(f"backed up to {target}; it holds private keys: keep it as you keep the server")
+    said = f"backed up to {target}; it holds private keys: keep it as you keep the server"
+    report({"directory": str(target), "engine": engine}, said, as_json=as_json)
 
 
 @click.command("restore")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@json_option
 @config_of
-def restore(config: str, directory: Path) -> None:
+def restore(config: str, directory: Path, *, as_json: bool) -> None:
     """Bring a backup back, into an empty data directory only."""
-    with failures(), _files():
-        restore_from(directory, Path(config))
-    say("restored; run `medfed doctor` and `medfed audit verify` before you serve")
+    with failures():
+        settings = restore_from(directory, Path(config))
+    done = {"domain": settings.instance.domain, "data_dir": str(settings.instance.data_dir)}
+    report(done, "restored; run `medfed doctor` and `medfed audit verify` before you serve", as_json=as_json)
 
 
 async def copy_database(instance: Instance) -> dict[str, Any]:
@@ -62,15 +63,18 @@ async def copy_database(instance: Instance) -> dict[str, Any]:
         if isinstance(instance.store, SqliteStore):
             await instance.store.copy_to(folder / DATABASE)
         else:
-            await _run("pg_dump", "--format=custom", f"--file={folder / DUMP}", instance.settings.database_url)
-    except MedfedError:
+            await _run(instance.settings.database_url, "pg_dump", "--format=custom", f"--file={folder / DUMP}")
+    except (MedfedError, OSError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return {"folder": str(folder), "engine": instance.store.engine}
 
 
-def restore_from(directory: Path, config: Path) -> None:
-    """Put a backup where its configuration says. Raises Misconfigured when there is something already."""
+def restore_from(directory: Path, config: Path) -> Settings:
+    """Put a backup where its configuration says; what was brought is taken away again if something fails.
+
+    Raises Misconfigured when there is something already.
+    """
     with ExitStack() as undo:
         if not config.exists():
             _place(_part(directory, CONFIGURATION), config)
@@ -79,16 +83,31 @@ def restore_from(directory: Path, config: Path) -> None:
         data = settings.instance.data_dir
         if data.exists() and any(not part.samefile(config) for part in data.iterdir()):
             raise Misconfigured(f"{data} is not empty; a backup is restored into an empty data directory only")
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        undo.callback(_take_away, data, config)
+        _bring(directory, settings)
         undo.pop_all()
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings
+
+
+def _bring(directory: Path, settings: Settings) -> None:
     _place(_part(directory, KEY), key_path(settings))
     if (directory / MEDIA).exists():
         shutil.copytree(directory / MEDIA, settings.media_dir)
-    if (directory / DATABASE).exists():
-        _place(directory / DATABASE, sqlite_path(settings.database_url))
+    if settings.database_url.startswith("sqlite"):
+        _place(_part(directory, DATABASE), sqlite_path(settings.database_url))
     else:
-        dump = str(_part(directory, DUMP))
-        asyncio.run(_run("pg_restore", "--exit-on-error", f"--dbname={settings.database_url}", dump))
+        dump = _part(directory, DUMP)
+        asyncio.run(_run(settings.database_url, "pg_restore", "--single-transaction", "--exit-on-error", str(dump)))
+
+
+def _take_away(data: Path, config: Path) -> None:
+    """Empty a data directory again, but for the configuration, which may lie in it."""
+    for part in data.iterdir():
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        elif not (config.exists() and part.samefile(config)):
+            part.unlink()
 
 
 def _fill(target: Path, config: str) -> str:
@@ -106,15 +125,6 @@ def _fill(target: Path, config: str) -> str:
     _copy_files(load(config), target)
     _place(Path(config), target / CONFIGURATION)
     return str(copied["engine"])
-
-
-@contextmanager
-def _files() -> Iterator[None]:
-    """Say in a sentence what the system refused: a full disk, a folder of somebody else. Raises Misconfigured."""
-    try:
-        yield
-    except OSError as error:
-        raise Misconfigured(f"{error.filename or 'the copy'}: {error.strerror or error}") from error
 
 
 def _fresh(directory: Path) -> Path:
@@ -144,20 +154,33 @@ def _part(directory: Path, name: str) -> Path:
     return found
 
 
-async def _run(*command: str) -> None:
-    """Run one of PostgreSQL's own programs. Raises Misconfigured, never repeating the URL with its password."""
+async def _run(url: str, *command: str) -> None:
+    """Run one of PostgreSQL's own programs on a database. Raises Misconfigured, never repeating a password.
+
+    Nor is the password among the arguments, which everybody on the machine can read.
+    """
+    where, password = _apart(url)
+    environment = os.environ | ({"PGPASSWORD": password} if password else {})
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+            *command,
+            f"--dbname={where}",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
         )
     except FileNotFoundError:
         raise Misconfigured(f"{command[0]} is not installed; it comes with PostgreSQL's client programs") from None
     _, said = await process.communicate()
     if process.returncode:
-        raise Misconfigured(f"{command[0]} failed: {_without(command, said.decode('utf-8', 'replace')).strip()[:300]}")
+        raise Misconfigured(f"{command[0]} failed: {said.decode('utf-8', 'replace').strip()[:300]}")
 
 
-def _without(command: Sequence[str], text: str) -> str:
-    for part in command[1:]:
-        text = text.replace(part.partition("=")[2] or part, "…")
-    return text
+def _apart(url: str) -> tuple[str, str]:
+    """A postgresql URL without its password, and the password."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    if not password:
+        return url, ""
+    return parts._replace(netloc=f"{name}@{host}").geturl(), unquote(password)

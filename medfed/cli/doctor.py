@@ -15,7 +15,7 @@ from medfed.instance import Instance, key_path
 from medfed.kernel.clock import HOUR
 from medfed.kernel.errors import Misconfigured
 from medfed.settings import Settings
-from medfed.storage import accounts, moderation, outbox, tasks
+from medfed.storage import accounts, inbox_log, moderation, outbox, tasks
 
 Weight: TypeAlias = Literal["ok", "warning", "problem"]
 
@@ -28,12 +28,21 @@ _MARKS: Final = {"ok": "✓", "warning": "!", "problem": "✗"}
 @config_of
 def doctor(config: str, *, as_json: bool) -> None:
     """Say what is wrong with this installation, in words. Exit status 1 when something is."""
-    found = perform(config, "doctor")["findings"]
+    found = _found(config)
     lines = [f"{_MARKS[finding['weight']]} {finding['says']}" for finding in found]
     show({"findings": found}, as_json=as_json, text=lambda: "\n".join(lines))
     problems = [finding for finding in found if finding["weight"] == "problem"]
     if problems:
-        raise Failed("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
+        raise Failed(problems[0]["says"] if len(problems) == 1 else f"{len(problems)} problems")
+
+
+def _found(config: str) -> list[dict[str, Any]]:
+    """What stops every other command is the first thing that is wrong, and may be the only one that can be seen."""
+    try:
+        findings: list[dict[str, Any]] = perform(config, "doctor")["findings"]
+    except Failed as error:
+        return [{"weight": "problem", "says": error.message}]
+    return findings
 
 
 async def examine(instance: Instance) -> dict[str, Any]:
@@ -106,6 +115,7 @@ async def _work(instance: Instance) -> list[tuple[Weight, str]]:
     now = instance.here.now()
     async with instance.store.view() as view:
         owed, waiting = await outbox.overview(view), await tasks.overview(view)
+        unapplied = (await inbox_log.counts(view)).get("dead", 0)
     found: list[tuple[Weight, str]] = []
     failing = [row["host"] for row in owed if row["failing_since"]]
     if failing:
@@ -113,7 +123,14 @@ async def _work(instance: Instance) -> list[tuple[Weight, str]]:
     dead = [row["kind"] for row in waiting if row["state"] == "dead"]
     if dead:
         found.append(
-            ("problem", f"{len(dead)} tasks have failed for good, the first: {dead[0]}; see medfed queue list")
+            (
+                "problem",
+                f"{len(dead)} tasks have failed for good, the first: {dead[0]}; see medfed queue list and retry",
+            )
+        )
+    if unapplied:
+        found.append(
+            ("problem", f"{unapplied} arrivals could not be applied; the log says why; try medfed queue retry")
         )
     if any(row["state"] == "waiting" and row["run_at"] < now - HOUR for row in waiting):
         found.append(("problem", "tasks have been due for an hour: no worker runs"))

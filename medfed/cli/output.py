@@ -27,11 +27,19 @@ class Failed(click.ClickException):
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Turn every error that is raised on purpose into a sentence and exit status 1."""
+    """Turn what is raised on purpose, and what the system refuses, into a sentence and exit status 1."""
     try:
         yield
     except MedfedError as error:
         raise Failed(escaped(str(error)) or type(error).__name__) from error
+    except OSError as error:
+        raise Failed(escaped(in_words(error))) from error
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, and where: a full disk, a folder of somebody else."""
+    said = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 def json_option(function: F) -> F:
@@ -52,6 +60,14 @@ def show(result: Any, *, as_json: bool, text: Callable[[], str]) -> None:
     shown = text()
     if shown:
         click.echo(shown)
+
+
+def report(result: Any, sentence: str, *, as_json: bool) -> None:
+    """Tell what was done: as JSON data, or in a sentence that is none."""
+    if as_json:
+        show(result, as_json=True, text=str)
+    else:
+        say(sentence)
 
 
 def table(rows: Sequence[Mapping[str, Any]], *names: str) -> str:

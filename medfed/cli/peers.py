@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from medfed.cli.actions import BY, config_of, perform
-from medfed.cli.output import facts, json_option, say, show, table
+from medfed.cli.output import facts, json_option, report, show, table
 from medfed.domain.peers import Level, Peer, effective
 from medfed.instance import Instance
 from medfed.kernel.clock import iso
@@ -64,10 +64,7 @@ async def show_peer(instance: Instance, *, domain: str) -> dict[str, Any]:
 def _set(config: str, domain: str, level: str, note: str, *, as_json: bool) -> None:
     """Judge a peer: blocked, limited (what members follow), federated, or trusted."""
     done = perform(config, "peer.set", domain=domain, level=level, note=note)
-    if as_json:
-        show(done, as_json=True, text=str)
-    else:
-        say(f"{done['domain']} is {done['level']}")
+    report(done, f"{done['domain']} is {done['level']}", as_json=as_json)
 
 
 async def set_peer(instance: Instance, *, domain: str, level: str, note: str = "") -> dict[str, Any]:

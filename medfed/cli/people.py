@@ -8,7 +8,7 @@ import click
 
 from medfed.accounts import passwords, register, sessions, tokens
 from medfed.cli.actions import BY, config_of, perform
-from medfed.cli.output import facts, json_option, say, show, table
+from medfed.cli.output import facts, json_option, report, show, table
 from medfed.domain.accounts import ROLES, Kind, Member, Role
 from medfed.instance import Instance
 from medfed.kernel.clock import iso
@@ -102,11 +102,12 @@ async def list_members(instance: Instance) -> list[dict[str, Any]]:
 @member.command("set-role")
 @_USERNAME
 @click.argument("role", type=click.Choice(ROLES))
+@json_option
 @config_of
-def _set_role(config: str, username: str, role: str) -> None:
+def _set_role(config: str, username: str, role: str, *, as_json: bool) -> None:
     """Give a member another role; they must sign in again."""
-    perform(config, "member.set-role", username=username, role=role)
-    say(f"{username} is {role} now, and must sign in again")
+    done = perform(config, "member.set-role", username=username, role=role)
+    report(done, f"{done['username']} is {role} now, and must sign in again", as_json=as_json)
 
 
 async def set_role(instance: Instance, *, username: str, role: str) -> dict[str, Any]:
@@ -142,10 +143,12 @@ async def set_password(instance: Instance, *, username: str, password: str | Non
 
 @member.command("approve")
 @_USERNAME
+@json_option
 @config_of
-def _approve(config: str, username: str) -> None:
+def _approve(config: str, username: str, *, as_json: bool) -> None:
     """Let in somebody who has signed up."""
-    perform(config, "member.approve", username=username)
+    done = perform(config, "member.approve", username=username)
+    report(done, f"{done['username']} may sign in now", as_json=as_json)
 
 
 async def approve_member(instance: Instance, *, username: str) -> dict[str, Any]:
@@ -158,11 +161,12 @@ async def approve_member(instance: Instance, *, username: str) -> dict[str, Any]
 
 @member.command("disable")
 @_USERNAME
+@json_option
 @config_of
-def _disable(config: str, username: str) -> None:
+def _disable(config: str, username: str, *, as_json: bool) -> None:
     """Close a login, and end every session and token of it."""
-    perform(config, "member.disable", username=username)
-    say(f"{username} can no longer sign in")
+    done = perform(config, "member.disable", username=username)
+    report(done, f"{done['username']} can no longer sign in", as_json=as_json)
 
 
 async def disable_member(instance: Instance, *, username: str) -> dict[str, Any]:
@@ -175,10 +179,12 @@ async def disable_member(instance: Instance, *, username: str) -> dict[str, Any]
 
 @member.command("enable")
 @_USERNAME
+@json_option
 @config_of
-def _enable(config: str, username: str) -> None:
+def _enable(config: str, username: str, *, as_json: bool) -> None:
     """Open a closed login again."""
-    perform(config, "member.enable", username=username)
+    done = perform(config, "member.enable", username=username)
+    report(done, f"{done['username']} can sign in again", as_json=as_json)
 
 
 async def enable_member(instance: Instance, *, username: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from medfed.cli.output import in_words
 from medfed.kernel import limits
 from medfed.kernel.errors import MedfedError, Misconfigured, Refused
 
@@ -101,6 +102,8 @@ async def _answered(line: bytes, answer: Answer) -> bytes:
     except MedfedError as error:
         # The one who asks owns this server: nothing is hidden from them.
         return json.dumps({"refused": str(error)}).encode() + b"\n"
+    except OSError as error:
+        return json.dumps({"refused": in_words(error)}).encode() + b"\n"
 
 
 @contextmanager

@@ -36,6 +36,7 @@ _RETRY = sql(
     WHERE id = :id AND state = 'waiting'
     """
 )
+_REVIVE = sql("UPDATE inbox_log SET state = 'waiting', next_at = :now, attempts = 0 WHERE state = 'dead'")
 _SEEN = sql("SELECT state FROM inbox_log WHERE uri = :uri")
 _COUNT = sql("SELECT state, COUNT(*) AS n FROM inbox_log WHERE state <> 'done' GROUP BY state")
 _NEXT = sql("SELECT MIN(next_at) FROM inbox_log WHERE state = 'waiting'")
@@ -109,6 +110,11 @@ async def give_up(tx: Transaction, id_: int, note: str) -> None:
 async def retry_at(tx: Transaction, id_: int, *, next_at: Millis, note: str) -> None:
     """Try an arrival again later."""
     await tx.run(_RETRY, id=id_, next_at=next_at, note=note[:500])
+
+
+async def revive(tx: Transaction, now: Millis) -> int:
+    """Let arrivals that we failed to apply be tried again; how many."""
+    return await tx.run(_REVIVE, now=now)
 
 
 async def state_of(view: View, uri: str) -> str | None:

@@ -459,7 +459,9 @@ class _Wire(aiosqlite.Connection):
         wire._thread.daemon = True  # a forgotten connection must not keep the process alive
         try:
             await wire
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, Misconfigured) as error:
+            # Its last word goes to this loop, which must still be there to hear it.
+            await asyncio.to_thread(wire._thread.join)
             raise Misconfigured(f"cannot open the database: {error}") from error
         return wire
 

@@ -45,6 +45,7 @@ _AGAIN = sql(
 _BURY = sql(
     "UPDATE task SET state = 'dead', leased_until = 0, attempts = attempts + 1, last_error = :error WHERE id = :id"
 )
+_REVIVE = sql("UPDATE task SET state = 'waiting', run_at = :now, attempts = 0 WHERE state = 'dead'")
 _NEXT = sql(
     "SELECT MIN(CASE WHEN leased_until > run_at THEN leased_until ELSE run_at END) FROM task WHERE state = 'waiting'"
 )
@@ -108,6 +109,11 @@ async def again(tx: Transaction, task: Task, *, run_at: Millis, attempts: int, e
 async def bury(tx: Transaction, id_: int, error: str) -> None:
     """Put a task aside for an admin (J09)."""
     await tx.run(_BURY, id=id_, error=error[:500])
+
+
+async def revive(tx: Transaction, now: Millis) -> int:
+    """Let tasks that were put aside be tried again, from the beginning; how many."""
+    return await tx.run(_REVIVE, now=now)
 
 
 async def next_due(view: View) -> Millis | None:

@@ -1,6 +1,8 @@
 """Members and tokens from the command line."""
 
+import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 
@@ -116,10 +118,43 @@ def test_peers_are_judged_and_shown(place: Place) -> None:
 
 
 def test_queues_are_listed_retried_and_dropped(place: Place) -> None:
-    assert place.run("queue", "list", "--json").json == {"hosts": [], "tasks": []}
+    nothing = {"hosts": [], "tasks": [], "arrivals": {"waiting": 0, "dead": 0}}
+    assert place.run("queue", "list", "--json").json == nothing
     assert "nothing is owed" in place.run("queue", "list").out
     assert place.run("queue", "retry").status == 0
     assert "0 deliveries" in place.run("queue", "drop", "lille.example").err
+    assert place.run("queue", "drop", "lille.example", "--json").json == {"domain": "lille.example", "dropped": 0}
+
+
+def test_what_was_given_up_is_a_problem_until_it_is_tried_again(place: Place) -> None:
+    with closing(sqlite3.connect(place.data / "medfed.db")) as raw, raw:
+        raw.execute("INSERT INTO task VALUES (1, 'sweep', '{}', 'sweep', 0, 0, 5, 'dead', 'ZeroDivisionError')")
+        raw.execute("INSERT INTO inbox_log VALUES (1, 'https://a.example/1', 'https://a.example/roy', 'Create',"
+                    " X'7B7D', 0, 'dead', 5, 0, '')")  # fmt: skip
+    doctor = place.run("doctor", "--json")
+    problems = [each["says"] for each in doctor.json["findings"] if each["weight"] == "problem"]
+    assert doctor.status == 1
+    assert all("medfed queue" in problem for problem in problems)
+    assert len(problems) == 2
+    done = place.run("queue", "retry", "--json").json
+    assert done == {"domain": "", "put_back": 0, "tasks": 1, "arrivals": 1}
+    listed = place.run("queue", "list", "--json").json
+    assert listed["arrivals"] == {"waiting": 1, "dead": 0}
+    assert [task["state"] for task in listed["tasks"]] == ["waiting"]
+
+
+def test_what_a_peer_refused_has_no_next_time_until_somebody_says_so(place: Place) -> None:
+    with closing(sqlite3.connect(place.data / "medfed.db")) as raw, raw:
+        (author,) = raw.execute("SELECT id FROM account").fetchone()
+        made = "INSERT INTO outbox VALUES (1, 'https://lyon.example/1', ?, NULL, 'Create', X'7B7D', 0, 0, 0)"
+        raw.execute(made, (author,))
+        raw.execute("INSERT INTO delivery VALUES (2, 1, 'lille.example', 'https://lille.example/inbox', 'parked', 1, 0,"
+                    " 'RemoteRefused: 403')")  # fmt: skip
+    (host,) = place.run("queue", "list", "--json").json["hosts"]
+    assert (host["state"], host["next"], host["last_error"]) == ("refused", None, "RemoteRefused: 403")
+    assert place.run("queue", "retry", "lille.example", "--json").json["put_back"] == 1
+    (host,) = place.run("queue", "list", "--json").json["hosts"]
+    assert (host["state"], host["next"]) == ("waiting", "now")
 
 
 def test_nothing_that_is_written_can_be_read_by_others(place: Place) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click import Context, Group
 
 from medfed import __version__, cli, settings
 from medfed.cli import setup
@@ -142,6 +143,19 @@ def test_the_wrong_key_does_not_start(place: Place, key: str) -> None:
     assert "Traceback" not in done.err
 
 
+def test_whatever_answers_and_ends_answers_in_json_too() -> None:
+    found = [(line.name, cli.root.get_command(Context(cli.root), line.name)) for line in cli.COMMANDS]
+    single = [(name, each) for name, each in found if not isinstance(each, Group)]
+    single += [
+        (f"{name} {sub}", each)
+        for name, group in found
+        if isinstance(group, Group)
+        for sub, each in group.commands.items()
+    ]
+    mute = {name for name, each in single if each and "--json" not in [o for p in each.params for o in p.opts]}
+    assert mute == {"serve", "worker", "demo", "bench"}
+
+
 def test_usage_errors_have_their_own_exit_status(place: Place) -> None:
     for arguments in (["init"], ["nonsense"], ["member", "create", "x"], ["peer", "set", "a.example", "adored"], []):
         assert place.run(*arguments).status == 2
@@ -164,6 +178,15 @@ def test_migrate_says_what_it_would_do_and_does_it_once(place: Place) -> None:
     assert place.run("migrate", "--json").json["migrations"] == planned["migrations"]
     assert place.run("migrate", "--json").json["migrations"] == []
     assert place.run("doctor").status == 0
+
+
+def test_doctor_puts_into_words_what_stops_every_other_command(place: Place) -> None:
+    (place.data / "medfed.db").write_bytes(b"not a database at all, whatever its name says" * 100)
+    done = place.run("doctor", "--json")
+    assert done.status == 1
+    (finding,) = done.json["findings"]
+    assert finding["weight"] == "problem"
+    assert "file is not a database" in finding["says"]
 
 
 def test_doctor_finds_what_others_could_read(place: Place) -> None:
