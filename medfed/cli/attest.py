@@ -13,7 +13,7 @@ import orjson
 from medfed.activitypub import credentials as wire
 from medfed.activitypub.strictjson import parse_object
 from medfed.cli.actions import BY, config_of, perform
-from medfed.cli.output import Failed, facts, failures, json_option, say, show, table
+from medfed.cli.output import Failed, facts, failures, json_option, report, say, show, table
 from medfed.domain.accounts import parse_handle
 from medfed.domain.credentials import ASSURANCES, Attestation
 from medfed.domain.trust import Recognised, did_of
@@ -114,10 +114,7 @@ async def list_attestations(instance: Instance) -> list[dict[str, Any]]:
 def _revoke(config: str, id_: str, reason: str, *, as_json: bool) -> None:
     """Take an attestation back, for good."""
     done = perform(config, "attest.revoke", id_=id_, reason=reason)
-    if as_json:
-        show(done, as_json=True, text=str)
-    else:
-        say(f"attestation {done['id']} is revoked")
+    report(done, f"attestation {done['id']} is revoked", as_json=as_json)
 
 
 async def revoke_attestation(instance: Instance, *, id_: str, reason: str) -> dict[str, Any]:

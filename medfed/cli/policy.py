@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from medfed.cli.actions import BY, config_of, perform
-from medfed.cli.output import failures, json_option, say, show, table
+from medfed.cli.output import failures, json_option, report, say, show, table
 from medfed.domain.policies import from_toml, to_document, to_toml
 from medfed.domain.trust import Effects
 from medfed.instance import Instance
@@ -48,19 +48,18 @@ async def list_versions(instance: Instance) -> list[dict[str, Any]]:
 
 @policy.command("export")
 @click.argument("file", metavar="FILE|-")
+@json_option
 @config_of
-def _export(config: str, file: str) -> None:
+def _export(config: str, file: str, *, as_json: bool) -> None:
     """Write the whole policy to a file, to be edited and applied again."""
     found = perform(config, "policy.show")
     if file == "-":
         click.echo(found["toml"], nl=False)
         return
     with failures():
-        try:
-            Path(file).write_text(found["toml"], "utf-8")
-        except OSError as error:
-            raise Invalid(f"{file} cannot be written: {error.strerror}") from None
-    say(f"wrote version {found['policy']['version']} of the policy to {file}")
+        Path(file).write_text(found["toml"], "utf-8")
+    version = found["policy"]["version"]
+    report({"file": file, "version": version}, f"wrote version {version} of the policy to {file}", as_json=as_json)
 
 
 async def show_policy(instance: Instance) -> dict[str, Any]:
