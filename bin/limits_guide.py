@@ -1,10 +1,12 @@
-"""Write docs/limits.md from medfed.kernel.limits, so that the page cannot say anything else."""
+"""Write docs/limits.md from the limits and the rates of the program, so that the page cannot say anything else."""
 
 import ast
 import sys
 from pathlib import Path
 
+from medfed.api.limits import OF_ADDRESS, OF_MEMBER, OF_TOKEN, RATES, Rate
 from medfed.kernel import limits
+from medfed.kernel.clock import MINUTE
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "limits.md"
 SOURCE = Path(str(limits.__file__))
@@ -19,6 +21,17 @@ This page is written by `make docs`.
 | limit | value | |
 |---|---|---|
 """
+
+RATES_OPENING = """
+## Rates of the client API
+
+From `medfed/api/limits.py`. Who is over one is answered `429` with `Retry-After`, and reads in `X-RateLimit-*` how much
+is left. `limits.enabled = false` lifts them all, for tests.
+
+| calls | at most | in |
+|---|---|---|
+"""
+_EVERY = {"Any, by one address": OF_ADDRESS, "Any, by one token": OF_TOKEN, "Any, by one member": OF_MEMBER}
 
 
 def main() -> int:
@@ -35,7 +48,12 @@ def guide() -> str:
             name = node.target.id
             if name not in ("KIB", "MIB"):
                 rows.append(f"| {_words(name)} | {_value(getattr(limits, name))} | {_said(following)} |")
-    return OPENING + "\n".join(rows) + "\n"
+    return OPENING + "\n".join(rows) + "\n" + RATES_OPENING + "\n".join(_rates()) + "\n"
+
+
+def _rates() -> list[str]:
+    of: dict[str, Rate] = _EVERY | {_words(limit.name): rate for limit, rate in RATES.items()}
+    return [f"| {name} | {_value(rate.calls)} | {rate.per // MINUTE} minutes |" for name, rate in of.items()]
 
 
 def _words(name: str) -> str:

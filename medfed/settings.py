@@ -84,6 +84,13 @@ class MediaSettings(_Section):
 
     store: Annotated[str, Field(description="file:///PATH; default: media in data_dir.")] = ""
 
+    @field_validator("store")
+    @classmethod
+    def _on_disk(cls, value: str) -> str:
+        if value and not value.startswith("file:///"):
+            raise ValueError("must start with file:///; no other store is known to this version")
+        return value
+
 
 class FederationSettings(_Section):
     """How this server meets others."""
@@ -106,6 +113,7 @@ class MailSettings(_Section):
     """How mail leaves."""
 
     url: Annotated[str, Field(description="smtp://…; empty: mail is written to data_dir/mail.")] = ""
+    url_file: Annotated[str, Field(description="A file that holds the URL, when it carries a password.")] = ""
 
 
 class RegistrationSettings(_Section):
@@ -149,9 +157,7 @@ class Settings(_Section):
 
     @property
     def database_url(self) -> str:
-        """The URL in force: the setting, the file it names, or the default in data_dir."""
-        if self.database.url_file:
-            return _secret(self.database.url_file)
+        """The URL in force: the setting, or the default in data_dir."""
         return self.database.url or f"sqlite:///{self.instance.data_dir / 'medfed.db'}"
 
     @property
@@ -184,11 +190,15 @@ def from_document(document: Mapping[str, Any], *, base: Path) -> Settings:
         settings = Settings.model_validate(document)
     except ValidationError as error:
         raise Misconfigured(_sentence(error)) from None
-    data_dir = base / settings.instance.data_dir
+    database, mail, ca_file = settings.database, settings.mail, settings.federation.ca_file
     resolved: dict[str, Any] = {
-        "instance": settings.instance.model_copy(update={"data_dir": data_dir}),
-        "database": settings.database.model_copy(update={"url": _anchored(settings.database.url, base)}),
+        "instance": settings.instance.model_copy(update={"data_dir": base / settings.instance.data_dir}),
+        "database": database.model_copy(
+            update={"url": _anchored(_secret(database.url, database.url_file, base), base)}
+        ),
         "media": settings.media.model_copy(update={"store": _anchored(settings.media.store, base)}),
+        "mail": mail.model_copy(update={"url": _secret(mail.url, mail.url_file, base)}),
+        "federation": settings.federation.model_copy(update={"ca_file": str(base / ca_file) if ca_file else ""}),
     }
     return settings.model_copy(update=resolved)
 
@@ -214,11 +224,12 @@ def _overlay(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str, 
 
 
 def _typed(section: str, key: str, value: str) -> object:
-    """A list-valued key takes commas; everything else is left to pydantic."""
+    """A list-valued key takes commas, or a list as in the file; everything else is left to pydantic."""
     model = Settings.model_fields.get(section)
     fields = getattr(model.annotation, "model_fields", {}) if model else {}
     if key in fields and "tuple" in str(fields[key].annotation):
-        return [part.strip() for part in value.split(",") if part.strip()]
+        inner = value.strip().removeprefix("[").removesuffix("]")
+        return [part for part in (item.strip(" \t\r\n'\"") for item in inner.split(",")) if part]
     return value
 
 
@@ -251,8 +262,12 @@ def _checked_networks(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-def _secret(path: str) -> str:
+def _secret(value: str, file: str, base: Path) -> str:
+    """What a key says, or the file that is named in its stead."""
+    if not file:
+        return value
+    path = base / file
     try:
-        return Path(path).read_text("utf-8").strip()
-    except OSError as error:
-        raise Misconfigured(f"the secret file {path} cannot be read: {error.strerror}") from None
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"the secret file {path} cannot be read: {error}") from None

@@ -13,6 +13,17 @@ async def test_a_server_says_that_it_lives_and_that_it_can_work() -> None:
         assert (await client.get("/readyz")).json == {"status": "ok"}
 
 
+async def test_a_server_with_another_schema_than_its_own_is_not_ready() -> None:
+    async with a_world("lyon.test") as world:
+        site = world["lyon.test"]
+        async with site.instance.store.transaction("from the future") as tx:
+            await tx.script(["INSERT INTO schema_migration VALUES (2, 'later', 'x', 0), (3, 'last', 'x', 0)"])
+        host = {"host": site.instance.here.uris.authority}
+        answer = await Client(site=site, judged=False)._carry("GET", "/readyz", b"", host)
+        assert answer.status == 503
+        assert "install the newer medfed" in answer.json["status"]
+
+
 @pytest.mark.case("G10")
 async def test_figures_are_for_this_machine_and_for_an_admins_token_only() -> None:
     async with a_world("lyon.test") as world:

@@ -8,7 +8,7 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -81,12 +81,7 @@ async def _serve(settings: Settings, host: str, port: int, *, work: bool, fd: in
         app = build_app(instance, worker=Worker(instance) if work else None)
         server = _Server(_configured(app, host, port, fd))
         gc.freeze()  # what is there by now stays: the collector need not look at it again
-        door = (
-            remote.listening(settings.instance.data_dir / actions.SOCKET, partial(actions.answer, instance))
-            if instance.store.engine == "sqlite"
-            else nullcontext()
-        )
-        async with door:
+        async with _door(instance):
             await server.serve()
 
 
@@ -101,8 +96,16 @@ async def _try_to_listen(host: str, port: int) -> None:
     await server.wait_closed()
 
 
+def _door(instance: Instance) -> AbstractAsyncContextManager[None]:
+    """Where commands ask for what only the holder of a SQLite file can do."""
+    if instance.store.engine != "sqlite":
+        return nullcontext()
+    socket = instance.settings.instance.data_dir / actions.SOCKET
+    return remote.listening(socket, partial(actions.answer, instance))
+
+
 async def _work(settings: Settings) -> None:
-    async with _opened(settings) as instance:
+    async with _opened(settings) as instance, _door(instance):
         stopped = asyncio.Event()
         for number in _STOPPING:
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from medfed.edge import Json, Route, instance_of
 from medfed.instance import Instance
 from medfed.kernel.clock import MINUTE, Millis
-from medfed.kernel.errors import NotFound, StorageDown
+from medfed.kernel.errors import Misconfigured, NotFound, StorageDown
 from medfed.kernel.observe import Metric, Metrics
 from medfed.kernel.secrets import hash_token
-from medfed.storage import accounts, inbox_log, oauth, outbox, posts, tasks
+from medfed.storage import accounts, inbox_log, migrate, oauth, outbox, posts, tasks
 from medfed.storage.database import View
 
 Beat = Callable[[], Millis]
@@ -53,11 +53,15 @@ async def livez(_request: Request) -> Response:
 
 
 async def _ready(instance: Instance, beat: Beat | None) -> Response:
-    """GET /readyz: the database answers, and the worker in this process comes round."""
+    """GET /readyz: the database answers and has our schema, and the worker in this process comes round."""
     try:
         await instance.store.ping()
+        if await migrate.plan(instance.store):
+            return Json({"status": "the database is not up to date"}, status_code=503)
     except StorageDown:
         return Json({"status": "the database does not answer"}, status_code=503)
+    except Misconfigured as error:
+        return Json({"status": str(error)}, status_code=503)
     if beat is not None and instance.here.now() - beat() > _UNHEARD_OF:
         return Json({"status": "the worker does not come round"}, status_code=503)
     return Json({"status": "ok"})

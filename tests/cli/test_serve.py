@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cli.conftest import Place, Serving
+from tests.cli.conftest import CLEAN, Place, Serving
 
 
 def get(url: str) -> tuple[int, dict[str, str], bytes]:
@@ -41,6 +41,18 @@ def test_systemd_is_told_when_it_answers_and_not_before(serving: Callable[..., S
 def test_a_manager_that_does_not_listen_stops_nothing(serving: Callable[..., Serving], tmp_path: Path) -> None:
     running = serving(NOTIFY_SOCKET=str(tmp_path / "nobody"))
     assert get(f"{running.url}/livez")[0] == 200
+
+
+def test_commands_are_done_by_a_worker_that_holds_the_file(place: Place) -> None:
+    process = subprocess.Popen(place.command("worker"), stderr=subprocess.PIPE, text=True, env=CLEAN)
+    assert process.stderr is not None
+    try:
+        assert process.stderr.readline() == "working\n"
+        assert place.run("member", "list", "--json").json == []
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        process.stderr.close()
 
 
 def test_commands_are_done_by_the_running_server(place: Place, serving: Callable[..., Serving]) -> None:

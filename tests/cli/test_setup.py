@@ -133,6 +133,26 @@ def test_an_unknown_key_names_the_nearest_known_one(place: Place) -> None:
     assert "unknown configuration key registration.mod; did you mean registration.mode?" in done.err
 
 
+def test_secrets_and_other_files_are_looked_for_beside_the_configuration(place: Place) -> None:
+    (place.folder / "database").write_text("sqlite:///data/elsewhere.db\n")
+    (place.folder / "mail").write_text("smtp://medfed:secret@mail.example\n")
+    with place.config.open("a") as file:
+        file.write('[database]\nurl_file = "database"\n[mail]\nurl_file = "mail"\n[federation]\nca_file = "ca.pem"\n')
+    found = settings.load(place.config, {"MEDFED_INSTANCE__LANGUAGES": '["fr", "de"]'})
+    assert found.database_url == f"sqlite:///{place.data / 'elsewhere.db'}"
+    assert found.mail.url == "smtp://medfed:secret@mail.example"
+    assert found.federation.ca_file == str(place.folder / "ca.pem")
+    assert found.instance.languages == ("fr", "de")
+    (place.folder / "mail").unlink()
+    assert f"the secret file {place.folder / 'mail'} cannot be read" in place.run("member", "list").err
+
+
+def test_a_store_that_this_version_does_not_know_is_refused(place: Place) -> None:
+    done = place.spawn("member", "list", MEDFED_MEDIA__STORE="s3://bucket/prefix")
+    assert (done.status, done.out) == (1, "")
+    assert "media.store: must start with file:///" in done.err
+
+
 @pytest.mark.parametrize("key", ["00" * 32, "not hex", ""])
 @pytest.mark.case("I16")
 def test_the_wrong_key_does_not_start(place: Place, key: str) -> None:
