@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -16,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from medfed.activitypub.claims import SignedRequest
 from medfed.activitypub.uris import Uris
 from medfed.instance import Instance
-from medfed.kernel.correlation import request_id
+from medfed.kernel.correlation import new_request_id, request_id
 from medfed.kernel.errors import Malformed, TooLarge, Unsupported
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -242,7 +241,7 @@ class Manners:
             await self._app(scope, receive, send)
             return
         scope["medfed.instance"] = self._instance
-        token = request_id.set(secrets.token_hex(6))
+        token = request_id.set(new_request_id())
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

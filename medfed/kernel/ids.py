@@ -3,7 +3,7 @@
 Clients of the Mastodon API compare ids as numbers and derive dates from `id >> 16`.
 """
 
-import secrets
+import random
 import threading
 
 from medfed.kernel.clock import Clock, Millis
@@ -15,6 +15,7 @@ class Ids:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last = 0
+        self._chance = random.Random()  # noqa: S311 - keeps processes apart; an id is no secret
         self._turn = threading.Lock()
         """Transactions that share a commit run in the database's thread."""
 
@@ -30,7 +31,7 @@ class Ids:
         return self._mint(100)
 
     def _mint(self, step: int) -> int:
-        minted = (self._clock.now() << 16) | secrets.randbelow(1 << 16)
+        minted = (self._clock.now() << 16) | self._chance.getrandbits(16)
         with self._turn:
             minted = max(minted, self._last + 1)
             minted += -minted % step
