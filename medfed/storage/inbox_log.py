@@ -36,7 +36,10 @@ _RETRY = sql(
     WHERE id = :id AND state = 'waiting'
     """
 )
-_REVIVE = sql("UPDATE inbox_log SET state = 'waiting', next_at = :now, attempts = 0 WHERE state = 'dead'")
+# The second term names the index: SQLite does not conclude it from the first.
+_REVIVE = sql(
+    "UPDATE inbox_log SET state = 'waiting', next_at = :now, attempts = 0 WHERE state = 'dead' AND state <> 'done'"
+)
 _SEEN = sql("SELECT state FROM inbox_log WHERE uri = :uri")
 _COUNT = sql("SELECT state, COUNT(*) AS n FROM inbox_log WHERE state <> 'done' GROUP BY state")
 _NEXT = sql("SELECT MIN(next_at) FROM inbox_log WHERE state = 'waiting'")
