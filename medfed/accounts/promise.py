@@ -20,7 +20,8 @@ KEEP_WITHDRAWALS: Final = 30 * DAY
 WAKE: Final = "delivery"
 """The channel that wakes the delivery worker."""
 
-_WITHDRAWALS: Final = frozenset({"Delete", "Undo", "Remove"})
+WITHDRAWALS: Final = frozenset({"Delete", "Undo", "Remove"})
+"""What takes something back: owed for 30 days, even to who does not answer."""
 
 
 async def promise(
@@ -52,7 +53,7 @@ async def promise(
             kind=kind,
             body=orjson.dumps(document),
             created_at=now,
-            keep_until=now + (KEEP_WITHDRAWALS if kind in _WITHDRAWALS else KEEP),
+            keep_until=now + (KEEP_WITHDRAWALS if kind in WITHDRAWALS else KEEP),
             post_id=post_id,
             listed=listed,
         ),

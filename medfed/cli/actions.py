@@ -33,6 +33,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "member.approve": "medfed.cli.people:approve_member",
     "member.disable": "medfed.cli.people:disable_member",
     "member.enable": "medfed.cli.people:enable_member",
+    "member.delete": "medfed.cli.people:delete_member",
     "member.invite": "medfed.cli.people:invite_member",
     "token.create": "medfed.cli.people:create_token",
     "peer.list": "medfed.cli.peers:list_peers",

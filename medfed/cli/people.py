@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from medfed.accounts import passwords, register, sessions, tokens
+from medfed.accounts import leave, passwords, register, sessions, tokens
 from medfed.cli.actions import BY, config_of, perform
 from medfed.cli.output import facts, json_option, report, show, table
 from medfed.domain.accounts import ROLES, Kind, Member, Role
@@ -193,6 +193,27 @@ async def enable_member(instance: Instance, *, username: str) -> dict[str, Any]:
         found = await sessions.get_member(tx, instance.here, username)
         await sessions.enable(tx, instance.here, found.account, by=BY)
         return {"username": found.account.username}
+
+
+@member.command("delete")
+@_USERNAME
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@config_of
+def _delete(config: str, username: str, *, yes: bool, as_json: bool) -> None:
+    """Erase a member for good: here, and wherever peers do as they are asked. The name is never given again."""
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Erase {username} and everything they wrote? There is no way back", abort=True, err=True)
+    done = perform(config, "member.delete", username=username)
+    report(done, f"{done['username']} is erased; every peer is asked to do the same", as_json=as_json)
+
+
+async def delete_member(instance: Instance, *, username: str) -> dict[str, Any]:
+    """Erase a member for good."""
+    async with instance.store.transaction("delete member") as tx:
+        found = await sessions.get_member(tx, instance.here, username)
+        await leave.leave(tx, instance.here, instance.levels, found.account, by=BY)
+        return {"username": found.account.username, "uri": found.account.uri}
 
 
 @member.command("invite")

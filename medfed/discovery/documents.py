@@ -25,6 +25,11 @@ async def actor(request: Request) -> Response:
     instance = instance_of(request)
     if wants_page(request):
         return _to_page(instance.here.uris.profile(request.path_params["username"]))
+    async with instance.store.view() as view:
+        left = await accounts.find_by_handle(view, request.path_params["username"], instance.here.domain)
+    if left is not None and left.local and left.gone_at is not None:
+        # Whoever holds the Delete of an account asks whether it is true, often without saying who asks (A08).
+        return activity_json(render.tombstone(left.uri, left.gone_at), 410)
     who = await asker(request)
     async with instance.store.view() as view:
         account = await local_account(view, request)

@@ -41,6 +41,13 @@ _INBOXES_ON = sql(
     GROUP BY a.host
     """
 )
+_EVERYBODY = sql(
+    """
+    SELECT a.host, MIN(CASE WHEN a.shared_inbox <> '' THEN a.shared_inbox ELSE a.inbox END) AS inbox
+    FROM account a WHERE a.local = 0 AND a.inbox <> '' AND a.gone_at IS NULL
+    GROUP BY a.host
+    """
+)
 # From host to host along the index: what waits for hosts that are down costs nothing, however much it is.
 _LANES: Final = """
     WITH RECURSIVE lane (host) AS (
@@ -210,6 +217,11 @@ async def inboxes_on(view: View, hosts: Iterable[str]) -> list[Inbox]:
     if not wanted:
         return []
     return [Inbox(host=row["host"], url=row["inbox"]) for row in await view.all(_INBOXES_ON, hosts=wanted)]
+
+
+async def everybody(view: View) -> list[Inbox]:
+    """One inbox for each host that we know an account of."""
+    return [Inbox(host=row["host"], url=row["inbox"]) for row in await view.all(_EVERYBODY)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from medfed.accounts import leave
 from medfed.accounts.promise import WAKE as DELIVERY
 from medfed.domain.accounts import Account
 from medfed.instance import Instance
@@ -14,7 +15,7 @@ from medfed.notifications.mail import TASK as MAIL
 from medfed.notifications.mail import letter_of
 from medfed.posts import publish
 from medfed.settings import Settings
-from medfed.storage import accounts, inbox_log, oauth, outbox, posts, trust
+from medfed.storage import accounts, erasure, inbox_log, oauth, outbox, posts, trust
 from medfed.verification import refresh, work
 
 log: Final = logging.getLogger(__name__)
@@ -54,14 +55,21 @@ async def announce_poll(instance: Instance, payload: Mapping[str, Any]) -> None:
 
 
 async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
-    """Drop what has expired: sessions, codes, bodies of settled arrivals, activities that everybody has."""
+    """Drop what has expired: sessions, codes, bodies of settled arrivals, what everybody has, keys of who left."""
     now = instance.here.now()
     async with instance.store.transaction("sweep") as tx:
         await oauth.sweep(tx, now)
         await inbox_log.forget_bodies(tx, now - KEEP_BODIES)
         await outbox.forget(tx, now - KEEP_SENT)
+        await erasure.forget_keys(tx, now - leave.KEEP_KEYS)
         if await outbox.resume(tx, now):
             tx.wake(DELIVERY)
+
+
+async def erase_files(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """Files of a member who left."""
+    for key in payload["keys"]:
+        await instance.blobs.delete(str(key))
 
 
 async def send_letter(instance: Instance, payload: Mapping[str, Any]) -> None:
@@ -125,6 +133,7 @@ async def _settled(work: Awaitable[None]) -> None:
 
 ROUTES: Final = (
     Task(kind=MAIL, run=send_letter),
+    Task(kind=leave.FILES, run=erase_files),
     Task(kind="close-poll", run=close_poll),
     Task(kind="announce-poll", run=announce_poll),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
