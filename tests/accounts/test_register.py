@@ -1,5 +1,7 @@
 """Members come to be by the rules, and nobody else does."""
 
+from dataclasses import replace
+
 import pytest
 
 from medfed.accounts.keyring import KeyRing
@@ -90,7 +92,6 @@ async def test_the_instance_actor_is_made_once(store: Store, here: Here, keys: N
     [
         ("ROY", "other@lyon.example", "username"),
         ("new", "roy@LYON.example", "email"),
-        ("admin", "a@lyon.example", "username"),
         ("instance.actor", "a@lyon.example", "username"),
         ("../x", "a@lyon.example", "username"),
         ("new", "no address", "email"),
@@ -106,6 +107,13 @@ async def test_what_is_taken_or_unfit_is_refused_by_name(
         with pytest.raises(Invalid) as caught:
             await register(tx, here, username=username, email=email, password_hash="x", keys=keys)
     assert set(caught.value.fields) == {field}
+
+
+@pytest.mark.parametrize("username", ["admin", "Root", "support", "medfed"])
+def test_nobody_signs_up_under_a_name_that_sounds_like_the_operators(here: Here, username: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        check_sign_up(here, OPEN, replace(FORM, username=username))
+    assert caught.value.fields == {"username": "reserved"}
 
 
 async def test_an_open_instance_lets_people_in_at_once(store: Store, here: Here, keys: NewKeys) -> None:
