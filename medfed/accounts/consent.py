@@ -43,6 +43,20 @@ class Denied(Invalid):
         self.status = 401 if code == "invalid_client" else 400
 
 
+class DeniedToApplication(Denied):
+    """A refusal that the application is told of, at a redirect URI that it registered (RFC 6749, 4.1.2.1)."""
+
+    def __init__(self, denied: Denied, *, redirect_uri: str, state: str) -> None:
+        super().__init__(denied.code, str(denied))
+        self.redirect_uri = redirect_uri
+        self.state = state
+
+    def url(self, here: Here) -> str:
+        """Where to send the browser."""
+        answer = {"error": self.code, "error_description": str(self)}
+        return _redirect(here, self.redirect_uri, self.state, answer)
+
+
 def covers(granted: str, needed: str) -> bool:
     """Whether granted scopes include the needed one: `read` includes `read:statuses`."""
     held = set(granted.split())
@@ -66,7 +80,8 @@ class AuthorizationRequest:
 async def check_authorization_request(view: View, params: Mapping[str, str]) -> AuthorizationRequest:
     """What the query of GET /oauth/authorize asks for.
 
-    Raises Denied, for a page: nothing is ever sent to a URI that the application did not register (F01).
+    Raises Denied, for a page, where it is not known whom to answer: nothing is ever sent to a URI that the
+    application did not register (F01). Raises DeniedToApplication for everything else.
     """
     app = await oauth.find_app(view, params.get("client_id", ""))
     if app is None:
@@ -74,7 +89,19 @@ async def check_authorization_request(view: View, params: Mapping[str, str]) -> 
     redirect_uri = params.get("redirect_uri", "")
     if redirect_uri not in app.redirect_uris:
         raise Denied("invalid_request", "the redirect URI is not one that the application registered")
-    if params.get("response_type") != "code":
+    state = _state(params)
+    try:
+        return _asked(params, app, redirect_uri, state)
+    except Denied as denied:
+        if redirect_uri == OUT_OF_BAND:
+            raise
+        raise DeniedToApplication(denied, redirect_uri=redirect_uri, state=state) from None
+
+
+def _asked(params: Mapping[str, str], app: App, redirect_uri: str, state: str) -> AuthorizationRequest:
+    if not params.get("response_type"):
+        raise Denied("invalid_request", "response_type is missing")
+    if params["response_type"] != "code":
         raise Denied("unsupported_response_type", "only the authorization code flow is supported")
     if params.get("response_mode", "query") != "query":
         raise Denied("invalid_request", "only the response mode query is supported")
@@ -84,7 +111,7 @@ async def check_authorization_request(view: View, params: Mapping[str, str]) -> 
         app=app,
         redirect_uri=redirect_uri,
         scopes=within(params.get("scope") or DEFAULT_SCOPE, app.scopes),
-        state=_state(params),
+        state=state,
         challenge=_challenge(params),
     )
 
@@ -140,21 +167,21 @@ async def grant(tx: Transaction, here: Here, member: Member, request: Authorizat
             expires_at=here.now() + CODE_LIFETIME,
         ),
     )
-    return _redirect(here, request, {"code": code})
+    return _redirect(here, request.redirect_uri, request.state, {"code": code})
 
 
 def deny(here: Here, request: AuthorizationRequest) -> str:
     """The member does not consent: the URL to send the browser to."""
-    return _redirect(here, request, {"error": "access_denied", "error_description": "the member did not consent"})
+    answer = {"error": "access_denied", "error_description": "the member did not consent"}
+    return _redirect(here, request.redirect_uri, request.state, answer)
 
 
-def _redirect(here: Here, request: AuthorizationRequest, answer: Mapping[str, str]) -> str:
-    state = {"state": request.state} if request.state else {}
-    query = urlencode({**answer, **state, "iss": here.uris.base})
-    if request.redirect_uri == OUT_OF_BAND:
+def _redirect(here: Here, redirect_uri: str, state: str, answer: Mapping[str, str]) -> str:
+    query = urlencode({**answer, **({"state": state} if state else {}), "iss": here.uris.base})
+    if redirect_uri == OUT_OF_BAND:
         return f"{here.uris.base}/oauth/authorize/native?{query}"
-    joiner = "&" if urlsplit(request.redirect_uri).query else "?"
-    return f"{request.redirect_uri}{joiner}{query}"
+    joiner = "&" if urlsplit(redirect_uri).query else "?"
+    return f"{redirect_uri}{joiner}{query}"
 
 
 def check_role(member: Member, scopes: str) -> None:

@@ -9,6 +9,7 @@ from medfed.accounts.passwords import hash_password
 from medfed.accounts.register import SignUp, SignUpRules, check_sign_up, confirm, new_keys, sign_up
 from medfed.kernel.clock import MINUTE
 from medfed.kernel.errors import Invalid, NotFound, Unauthenticated
+from medfed.web.consent import once_signed_in
 from medfed.web.problems import in_words
 from medfed.web.sent import own_path
 from medfed.web.sheet import page
@@ -21,9 +22,9 @@ _BY_NAME: Final = 10
 
 
 async def sign_in_page(visit: Visit) -> Response:
-    """GET /sign-in."""
+    """GET /sign-in; with `another`, also for a member who would rather be another one."""
     wanted = own_path(visit.sent.text("next"))
-    if visit.member is not None:
+    if visit.member is not None and not visit.sent.text("another"):
         return RedirectResponse(wanted, 303)
     return await _door(visit, FormView(), wanted)
 
@@ -37,7 +38,7 @@ async def _door(visit: Visit, form: FormView, wanted: str, status: int = 200) ->
 async def sign_in(visit: Visit) -> Response:
     """POST /sign-in: always a new session (F04); one sentence for every reason to refuse (F20)."""
     sent, instance = visit.sent, visit.instance
-    name, wanted = sent.text("username"), own_path(sent.text("next"))
+    name, wanted = sent.text("username"), once_signed_in(own_path(sent.text("next")))
     visit.front.tries.take(f"address {visit.address}", visit.now, most=_BY_ADDRESS)
     visit.front.tries.take(f"name {name.strip().casefold()[:320]}", visit.now, most=_BY_NAME)
     try:

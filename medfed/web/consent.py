@@ -3,17 +3,24 @@
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.responses import RedirectResponse, Response
 
-from medfed.accounts.consent import AuthorizationRequest, check_authorization_request, check_role, deny, grant
+from medfed.accounts.consent import (
+    AuthorizationRequest,
+    DeniedToApplication,
+    check_authorization_request,
+    check_role,
+    deny,
+    grant,
+)
 from medfed.kernel.errors import Unauthenticated
 from medfed.web.door import POLICY
 from medfed.web.sent import Sent
 from medfed.web.sheet import page
 from medfed.web.views import ApplicationView
-from medfed.web.visit import Visit
+from medfed.web.visit import Visit, go
 
 _ASKED: Final = (
     "client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method",
@@ -25,9 +32,14 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 async def authorize(visit: Visit) -> Response:
     """GET /oauth/authorize: what the application would be able to do. Raises consent.Denied, Forbidden."""
+    if visit.sent.text("force_login").lower() in ("true", "1"):
+        return RedirectResponse(_other_account(visit), 303)
     params = _params(visit.sent)
-    async with visit.instance.store.view() as view:
-        asked = await check_authorization_request(view, params)
+    try:
+        async with visit.instance.store.view() as view:
+            asked = await check_authorization_request(view, params)
+    except DeniedToApplication as denied:
+        return RedirectResponse(denied.url(visit.instance.here), 303)
     if visit.member is not None:
         check_role(visit.member, asked.scopes)
     response = await page(
@@ -40,6 +52,7 @@ async def authorize(visit: Visit) -> Response:
             scopes=tuple(asked.scopes.split()),
         ),
         request=params,
+        other_account=_other_account(visit),
     )
     # Browsers hold the redirect that answers a form to form-action, too.
     response.headers["content-security-policy"] = POLICY.format(forms=_form_target(asked.redirect_uri))
@@ -51,15 +64,35 @@ async def post_authorize(visit: Visit) -> Response:
     if visit.member is None:
         raise Unauthenticated("sign in first")
     here = visit.instance.here
-    async with visit.instance.store.transaction("authorize application") as tx:
-        asked = await check_authorization_request(tx, _params(visit.sent))
-        url = await grant(tx, here, visit.member, asked) if visit.sent.text("do") == "allow" else deny(here, asked)
+    try:
+        async with visit.instance.store.transaction("authorize application") as tx:
+            asked = await check_authorization_request(tx, _params(visit.sent))
+            url = await grant(tx, here, visit.member, asked) if visit.sent.text("do") == "allow" else deny(here, asked)
+    except DeniedToApplication as denied:
+        url = denied.url(here)
     return RedirectResponse(url, 303)
 
 
 async def native(visit: Visit) -> Response:
     """GET /oauth/authorize/native: the code, for an application without a web address."""
-    return await page(visit, "authorized", code=visit.sent.text("code")[:200])
+    code = visit.sent.text("code")
+    if not code:
+        return go(visit, "/", "application-denied")
+    return await page(visit, "authorized", code=code[:200])
+
+
+def once_signed_in(path: str) -> str:
+    """The page of consent after the sign-in that `force_login` asks for; any other path as it is."""
+    where, _, query = path.partition("?")
+    if where != "/oauth/authorize" or "force_login" not in query:
+        return path
+    kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "force_login"]
+    return f"{where}?{urlencode(kept)}"
+
+
+def _other_account(visit: Visit) -> str:
+    """The door for a member who is signed in, with this page behind it."""
+    return f"/sign-in?another=1&next={quote(once_signed_in(visit.path), safe='/')}"
 
 
 def _params(sent: Sent) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from medfed.accounts import consent
-from medfed.accounts.consent import Denied
+from medfed.accounts.consent import Denied, DeniedToApplication
 from medfed.kernel.errors import Forbidden
 from tests.api.client import Answer, Client, app_token, member_of, signed_in
 from tests.support.world import Site, a_world
@@ -215,6 +215,30 @@ async def test_what_cannot_be_asked_for_is_refused(app: App, changed: dict[str, 
     async with app.site.instance.store.view() as view:
         with pytest.raises(Denied):
             await consent.check_authorization_request(view, app.query(**changed))
+
+
+@pytest.mark.case("F01", "F02")
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": ""}, "invalid_request"),
+        ({"scope": "everything"}, "invalid_scope"),
+        ({"code_challenge": CHALLENGE, "code_challenge_method": "plain"}, "invalid_request"),
+    ],
+)
+async def test_a_known_application_is_told_what_it_asks_wrongly(app: App, changed: dict[str, str], code: str) -> None:
+    async with app.site.instance.store.view() as view:
+        with pytest.raises(DeniedToApplication) as told:
+            await consent.check_authorization_request(view, app.query(**changed))
+        with pytest.raises(Denied) as page:
+            await consent.check_authorization_request(view, app.query(**changed, redirect_uri="https://evil.test/"))
+    assert not isinstance(page.value, DeniedToApplication)
+    where, _, query = told.value.url(app.site.instance.here).partition("?")
+    answer = parse_qs(query)
+    assert where == CALLBACK
+    assert (answer["error"], answer["state"], answer["iss"]) == ([code], ["s1"], ["https://lyon.test"])
+    assert answer["error_description"][0]
 
 
 @pytest.mark.case("F02")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from io import BytesIO
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
@@ -691,8 +692,6 @@ async def test_a_member_lets_an_application_in_or_does_not(lyon: Site) -> None:
     [
         "client_id=nobody&redirect_uri=https%3A%2F%2Fphanpy.example%2F&response_type=code",
         "client_id=phanpy&redirect_uri=https%3A%2F%2Fevil.example%2F&response_type=code",
-        "client_id=phanpy&redirect_uri=https%3A%2F%2Fphanpy.example%2F&response_type=token",
-        "client_id=phanpy&redirect_uri=https%3A%2F%2Fphanpy.example%2F&response_type=code&scope=everything",
         "",
     ],
 )
@@ -703,6 +702,49 @@ async def test_an_application_that_asks_wrongly_is_told_so_on_a_page(lyon: Site,
     assert answer.status in (400, 401)
     assert "<h1>" in answer.text
     assert not answer.location
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_application_that_is_known_is_told_itself(lyon: Site, method: str) -> None:
+    await _application(lyon)
+    browser = await visitor(lyon, "helene")
+    asked = {"client_id": "phanpy", "redirect_uri": "https://phanpy.example/", "response_type": "token", "state": "s1"}
+    if method == "GET":
+        answer = await browser.get(f"/oauth/authorize?{urlencode(asked)}")
+    else:
+        answer = await browser.post("/oauth/authorize", {**asked, "do": "allow"})
+    assert answer.location.startswith("https://phanpy.example/?error=unsupported_response_type&")
+    assert "state=s1" in answer.location
+
+
+async def test_an_application_can_be_let_in_by_another_account(lyon: Site) -> None:
+    await _application(lyon)
+    for name in ("helene", "otto"):
+        await lyon.member(name)
+    ask = "/oauth/authorize?client_id=phanpy&redirect_uri=https%3A%2F%2Fphanpy.example%2F&response_type=code"
+    browser = await visitor(lyon, "helene")
+    page = await browser.get(ask)
+    assert 'href="/sign-in?another=1&amp;next=/oauth/authorize' in page.text
+    forced = await browser.get(f"{ask}&force_login=true")
+    door = await browser.get(forced.location)
+    assert (door.status, door.fields()["next"]) == (200, ask)
+
+
+async def test_who_signs_in_because_an_application_insists_is_asked_once(lyon: Site) -> None:
+    await _application(lyon)
+    await lyon.member("helene")
+    browser = await (await visitor(lyon)).signs_in("helene")
+    ask = "/oauth/authorize?client_id=phanpy&redirect_uri=https%3A%2F%2Fphanpy.example%2F&response_type=code"
+    asked = await browser.get(f"{ask}&force_login=true")
+    fields = (await browser.get(asked.location)).fields()
+    entered = await browser.post("/sign-in", {**fields, "username": "helene", "password": PASSWORD})
+    assert entered.location == ask
+
+
+async def test_a_refused_application_without_an_address_gets_no_empty_code(lyon: Site) -> None:
+    browser = await visitor(lyon, "helene")
+    back = await browser.get("/oauth/authorize/native?error=access_denied")
+    assert (back.status, back.location) == (303, "/")
 
 
 async def _application(site: Site) -> None:
