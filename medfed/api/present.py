@@ -22,7 +22,15 @@ from medfed.verification.standing import states_for
 async def accounts(view: View, here: Here, known: Sequence[Account]) -> list[Entity]:
     """Accounts, in their order, with what they are attested as."""
     held = await states_for(view, here, [one.id for one in known])
-    return [entities.account(here, one, held.get(one.id, ())) for one in known]
+    elsewhere = await stored_accounts.find_by_uris(view, (one.moved_to for one in known if one.moved_to))
+    return [
+        entities.account(here, one, held.get(one.id, ())) | _moved(here, elsewhere.get(one.moved_to)) for one in known
+    ]
+
+
+def _moved(here: Here, new: Account | None) -> Entity:
+    """Where somebody has gone, if we know that account."""
+    return {"moved": entities.account(here, new)} if new is not None and new.active else {}
 
 
 async def accounts_by_id(view: View, here: Here, ids: Iterable[int]) -> list[Entity]:

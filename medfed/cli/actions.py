@@ -33,6 +33,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "member.approve": "medfed.cli.people:approve_member",
     "member.disable": "medfed.cli.people:disable_member",
     "member.enable": "medfed.cli.people:enable_member",
+    "member.alias": "medfed.cli.people:alias_member",
+    "member.move": "medfed.cli.people:move_member",
     "member.delete": "medfed.cli.people:delete_member",
     "member.invite": "medfed.cli.people:invite_member",
     "token.create": "medfed.cli.people:create_token",

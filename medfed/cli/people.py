@@ -13,6 +13,7 @@ from medfed.domain.accounts import ROLES, Kind, Member, Role
 from medfed.instance import Instance
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Invalid
+from medfed.relations import move as moving
 from medfed.storage import accounts
 
 _USERNAME = click.argument("username")
@@ -193,6 +194,64 @@ async def enable_member(instance: Instance, *, username: str) -> dict[str, Any]:
         found = await sessions.get_member(tx, instance.here, username)
         await sessions.enable(tx, instance.here, found.account, by=BY)
         return {"username": found.account.username}
+
+
+@member.command("alias")
+@_USERNAME
+@click.argument("other")
+@click.option("--remove", is_flag=True, help="Take the alias back.")
+@json_option
+@config_of
+def _alias(config: str, username: str, other: str, *, remove: bool, as_json: bool) -> None:
+    """Say that OTHER (@name@domain, or an actor id) is the same person, so that it can move to this account.
+
+    To --remove one, give its actor id as it is listed.
+    """
+    done = perform(config, "member.alias", username=username, other=other, remove=remove)
+    report(done, "\n".join(done["aliases"]) or "no aliases", as_json=as_json)
+
+
+async def alias_member(instance: Instance, *, username: str, other: str, remove: bool = False) -> dict[str, Any]:
+    """Add or remove an alias of a member."""
+    here, levels = instance.here, instance.levels
+    if remove:
+        async with instance.store.transaction("drop alias") as tx:
+            account = (await sessions.get_member(tx, here, username)).account
+            changed = await moving.drop_alias(tx, here, levels, account, other)
+    else:
+        named = await moving.named(instance.lookup, other)
+        async with instance.store.transaction("add alias") as tx:
+            account = (await sessions.get_member(tx, here, username)).account
+            changed = await moving.add_alias(tx, here, levels, account, named)
+    return {"username": changed.username, "aliases": list(changed.also_known_as)}
+
+
+@member.command("move")
+@_USERNAME
+@click.argument("target", required=False, default="")
+@click.option("--back", is_flag=True, help="Take the redirection back; followers stay where they went.")
+@json_option
+@config_of
+def _move(config: str, username: str, target: str, *, back: bool, as_json: bool) -> None:
+    """Move a member, with their followers, to TARGET (@name@domain), which has to name them as an alias."""
+    if bool(target) == back:
+        raise click.UsageError("give either a TARGET or --back")
+    done = perform(config, "member.move", username=username, target=target)
+    says = f"{done['username']} moved to {done['moved_to']}" if target else f"{done['username']} is here again"
+    report(done, says, as_json=as_json)
+
+
+async def move_member(instance: Instance, *, username: str, target: str) -> dict[str, Any]:
+    """Move a member elsewhere, or ('') take that back."""
+    here, levels = instance.here, instance.levels
+    new = await moving.named(instance.lookup, target) if target else None
+    async with instance.store.transaction("move member") as tx:
+        account = (await sessions.get_member(tx, here, username)).account
+        if new is None:
+            await moving.stay(tx, here, levels, account)
+        else:
+            await moving.move(tx, here, levels, account, new, by=BY)
+    return {"username": account.username, "moved_to": new.uri if new else ""}
 
 
 @member.command("delete")

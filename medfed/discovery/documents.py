@@ -15,7 +15,7 @@ from medfed.storage.database import View
 
 _PUBLIC_WITHOUT_SIGNATURE = (
     "@context", "id", "type", "preferredUsername", "url", "inbox", "outbox", "followers", "following", "endpoints",
-    "publicKey", "assertionMethod", "manuallyApprovesFollowers",
+    "publicKey", "assertionMethod", "manuallyApprovesFollowers", "alsoKnownAs", "movedTo",
 )  # fmt: skip
 """What of an actor is given to whoever does not say who they are: enough to verify, to deliver, and to ask."""
 

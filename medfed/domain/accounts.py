@@ -55,6 +55,7 @@ class Account:
     fields: tuple[ProfileField, ...] = ()
     also_known_as: tuple[str, ...] = ()
     moved_to: str = ""
+    moved_at: Millis | None = None
     locked: bool = False
     discoverable: bool = True
     created_at: Millis = 0

@@ -60,6 +60,8 @@ def _check_object(activity: Activity) -> None:
             raise OriginMismatch("the object is not by the activity's actor")
         if activity.object_id and not same_origin(activity.object_id, activity.actor):
             raise OriginMismatch("the object is not on its author's host")
+    if activity.kind == "Move" and activity.object_id != activity.actor:
+        raise OriginMismatch("only an account itself moves")
     if activity.kind == "Delete" and not same_origin(activity.object_id, activity.actor):
         raise OriginMismatch("only what lives on the actor's host can be deleted by it")
     if activity.kind == "Undo":

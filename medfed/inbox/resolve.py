@@ -6,6 +6,7 @@ from medfed.accounts.lookup import Lookup
 from medfed.activitypub.here import Here
 from medfed.activitypub.uris import same_origin
 from medfed.activitypub.wire import PeerPost, read_post
+from medfed.domain.accounts import Account
 from medfed.domain.posts import Post
 from medfed.inbox.admit import Admitted
 from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure
@@ -31,6 +32,7 @@ class Resolved:
     said: PeerPost | None = None
     around: Around = field(default_factory=Around)
     post: Post | None = None
+    account: Account | None = None
 
 
 async def nothing(_fetchers: Fetchers, _admitted: Admitted) -> Resolved:
@@ -82,3 +84,14 @@ async def actor(fetchers: Fetchers, admitted: Admitted) -> Resolved:
         if admitted.actor.gone_at is None:
             raise
     return Resolved()
+
+
+async def destination(fetchers: Fetchers, admitted: Admitted) -> Resolved:
+    """The account that an actor says it has moved to: both are fetched anew, for each has to name the other (A10)."""
+    target = admitted.activity.target_id
+    if not target or target == admitted.actor.uri:
+        return Resolved()
+    await fetchers.lookup.refresh(admitted.actor.uri)
+    if fetchers.here.uris.is_ours(target):
+        return Resolved(account=await fetchers.lookup.known(target))
+    return Resolved(account=await fetchers.lookup.refresh(target))

@@ -43,6 +43,7 @@ ROUTES: Final = (
     _receives("Accept", ANY, credentials.accept),
     _receives("Reject", ANY, credentials.reject),
     _receives("Block", ANY, relations.block),
+    _receives("Move", ANY, relations.move, resolve.destination),
     _receives("Like", ANY, reactions.like),
     _receives("Announce", ANY, reactions.announce, resolve.boosted),
     _receives("Undo", frozenset({"Follow"}), relations.undo_follow),

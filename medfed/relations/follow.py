@@ -21,7 +21,7 @@ async def follow(
     if member.id == target.id:
         raise Invalid("one cannot follow oneself")
     blocking, blocked_by = await relations.blocks_between(tx, member.id, [target.id])
-    if blocking or blocked_by or not target.active:
+    if blocking or blocked_by or not target.active or target.moved_to:
         raise Forbidden("this account cannot be followed")
     known = await relations.find(tx, member.id, target.id)
     if known is not None:
@@ -58,7 +58,7 @@ async def receive(tx: Transaction, here: Here, follower: Account, target: Accoun
         state="pending" if target.locked else "accepted",
         created_at=here.now(),
     )
-    if blocked_by or not target.active:
+    if blocked_by or not target.active or target.moved_to:
         await _answer(tx, here, target, follower, uri, "Reject")
         return "rejected"
     known = await relations.find(tx, follower.id, target.id)

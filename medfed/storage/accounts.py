@@ -18,8 +18,8 @@ CHANGED: Final = "accounts"
 _COLUMNS: Final = """
     a.id, a.uri, a.local, a.kind, a.username, a.domain, a.host, a.display_name, a.summary, a.summary_source, a.url,
     a.inbox, a.shared_inbox, a.outbox, a.followers_uri, a.following_uri, a.attestations_uri, a.avatar, a.header,
-    a.fields, a.also_known_as, a.moved_to, a.locked, a.discoverable, a.created_at, a.updated_at, a.fetched_at,
-    a.suspended_at, a.gone_at, a.last_post_at, a.posts_count, a.followers_count, a.following_count
+    a.fields, a.also_known_as, a.moved_to, a.moved_at, a.locked, a.discoverable, a.created_at, a.updated_at,
+    a.fetched_at, a.suspended_at, a.gone_at, a.last_post_at, a.posts_count, a.followers_count, a.following_count
 """
 
 _BY_ID = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.id = :id")
@@ -90,6 +90,7 @@ _SHOW_HOST = sql(
     WHERE host = :host AND local = 0 AND suspended_with_host = 1
     """
 )
+_MOVED = sql("UPDATE account SET moved_to = :target, moved_at = COALESCE(:at, moved_at) WHERE id = :id")
 _GONE = sql("UPDATE account SET gone_at = :at WHERE id = :id")
 _GONE_AT = sql(
     "UPDATE account SET gone_at = :at WHERE local = 0 AND gone_at IS NULL AND (inbox = :inbox OR shared_inbox = :inbox)"
@@ -244,6 +245,7 @@ async def store(tx: Transaction, account: Account) -> int:
         await tx.run(_FREE_HANDLE, handle=handle, uri=account.uri)
     values = asdict(account)
     for counted in (
+        "moved_at",
         "suspended_at",
         "gone_at",
         "last_post_at",
@@ -287,6 +289,12 @@ async def mark_gone(tx: Transaction, id_: int, at: Millis) -> None:
     """The actor was deleted where it lived."""
     tx.wake(CHANGED)
     await tx.run(_GONE, id=id_, at=at)
+
+
+async def set_moved(tx: Transaction, id_: int, target_uri: str, at: Millis | None) -> None:
+    """Where an account has moved to; '' when nowhere. `at` is when its followers were taken along."""
+    tx.wake(CHANGED)
+    await tx.run(_MOVED, id=id_, target=target_uri, at=at)
 
 
 async def mark_gone_at(tx: Transaction, inbox: str, at: Millis) -> None:

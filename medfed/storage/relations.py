@@ -54,6 +54,15 @@ _HAS_LOCAL_FOLLOWER = sql(
     LIMIT 1
     """
 )
+_LOCAL_BLOCKERS = sql(
+    "SELECT b.account_id FROM block b JOIN account a ON a.id = b.account_id WHERE b.target_id = :id AND a.local = 1"
+)
+_MUTES_OF = sql(
+    """
+    SELECT m.account_id, m.notifications, m.expires_at FROM mute m
+    WHERE m.target_id = :id AND (m.expires_at IS NULL OR m.expires_at > :now)
+    """
+)
 _FOLLOWS_AMONG = sql(
     "SELECT target_id FROM follow WHERE follower_id = :id AND state = 'accepted' AND target_id IN :ids[]"
 )
@@ -169,6 +178,17 @@ async def count_requests(view: View, id_: int) -> int:
 async def local_followers(view: View, id_: int, *, boost: bool = False) -> list[int]:
     """Members who follow an account (and, for a boost, want its boosts)."""
     return [row["follower_id"] for row in await view.all(_LOCAL_FOLLOWERS, id=id_, boost=int(boost))]
+
+
+async def local_blockers(view: View, id_: int) -> list[int]:
+    """Members who block an account."""
+    return [row["account_id"] for row in await view.all(_LOCAL_BLOCKERS, id=id_)]
+
+
+async def mutes_of(view: View, id_: int, now: Millis) -> list[tuple[int, bool, Millis | None]]:
+    """(member, whether its notifications too, until when) for who mutes an account."""
+    rows = await view.all(_MUTES_OF, id=id_, now=now)
+    return [(row["account_id"], bool(row["notifications"]), row["expires_at"]) for row in rows]
 
 
 async def has_local_follower(view: View, id_: int) -> bool:

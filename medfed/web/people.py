@@ -123,6 +123,7 @@ async def _profile_view(view: View, visit: Visit, account: Account) -> ProfileVi
     held = (await states_for(view, visit.instance.here, [account.id])).get(account.id, [])
     holder = person(visit, account, held)
     relation = await _relationship(view, visit, account)
+    moved = await accounts.find_by_uri(view, account.moved_to) if account.moved_to else None
     return ProfileView(
         person=holder,
         bio_html=_bio(account),
@@ -134,6 +135,7 @@ async def _profile_view(view: View, visit: Visit, account: Account) -> ProfileVi
         follows_you=relation.followed_by,
         locked=account.locked,
         muted=relation.muting,
+        moved_to=f"@{moved.handle}" if moved is not None and moved.active else None,
         action=f"/@{account.acct}",
     )
 

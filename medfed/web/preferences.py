@@ -1,6 +1,6 @@
 """A member's own settings: profile, display, password, signed-in browsers and applications."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.responses import Response
@@ -47,10 +47,17 @@ def _values(visit: Visit) -> dict[str, str]:
     }
 
 
+async def settings_page(visit: Visit, errors: Mapping[str, str], *, typed: Sequence[str]) -> Response:
+    """The settings as they are, with what is wrong with one of the smaller forms, and what was typed there."""
+    values = _values(visit) | {name: visit.sent.text(name) for name in typed}
+    return await _page(visit, FormView(values=values, errors=errors), 422)
+
+
 async def _page(visit: Visit, form: FormView, status: int = 200) -> Response:
     async with visit.instance.store.view() as view:
         browsers = await _browsers(view, visit)
         applications = await _applications(view, visit)
+        moved = await accounts.find_by_uri(view, visit.account.moved_to) if visit.account.moved_to else None
     return await page(
         visit,
         "settings",
@@ -59,6 +66,8 @@ async def _page(visit: Visit, form: FormView, status: int = 200) -> Response:
         form=form,
         sessions=browsers,
         applications=applications,
+        aliases=visit.account.also_known_as,
+        moved_to=f"@{moved.handle}" if moved else visit.account.moved_to,
     )
 
 

@@ -54,6 +54,12 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
     ("two capital letters", N_("Two capital letters, such as FR or GB.")),
     ("no Ed25519 key", N_("This account has no key that an attestation could be bound to.")),
     ("nobody of this name", N_("Nobody of this name was found.")),
+    (
+        "does not name this account as an alias",
+        N_("That account does not name this one as an alias yet. Add it there."),
+    ),
+    ("has moved on, or is closed", N_("That account has moved on, or is closed.")),
+    ("this account moved lately", N_("You moved less than 30 days ago.")),
     ("is not valid TOML", N_("This is not valid TOML.")),
     ("not a domain", N_("This is not a domain, such as chu-lyon.example.")),
 )
@@ -66,6 +72,7 @@ _KEPT: Final = ("is not valid TOML",)
 _EXACTLY: Final[Mapping[str, str]] = {
     "taken": N_("This is taken already."),
     "reserved": N_("This name is reserved."),
+    "this account": N_("This is this account itself."),
     "this instance": N_("This is this instance itself."),
     TOO_OLD: N_("This form is from before you signed in. Open its page again and send it from there."),
     FOREIGN: N_("This form came from another site. If you meant it, repeat it on a page of this instance."),

@@ -3,7 +3,19 @@
 from typing import Final
 
 from medfed.edge import Route
-from medfed.web import attestations, auth, casework, consent, notices, people, preferences, reading, society, writing
+from medfed.web import (
+    attestations,
+    auth,
+    casework,
+    consent,
+    departure,
+    notices,
+    people,
+    preferences,
+    reading,
+    society,
+    writing,
+)
 from medfed.web.door import Handler, Line, route
 from medfed.web.static import static
 from medfed.web.visit import Access, Front
@@ -67,6 +79,9 @@ PAGES: Final = (
     _post("/settings", preferences.post_settings),
     _post("/settings/password", preferences.change_password),
     _post("/settings/sessions", preferences.end_session),
+    _post("/settings/aliases", departure.aliases),
+    _post("/settings/move", departure.move),
+    _post("/settings/delete", departure.delete),
     _get("/oauth/authorize", consent.authorize),
     _post("/oauth/authorize", consent.post_authorize),
     _get("/oauth/authorize/native", consent.native),

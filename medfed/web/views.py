@@ -720,6 +720,8 @@ class ProfileView:
     follows_you: bool = False
     locked: bool = False
     muted: bool = False
+    moved_to: str | None = None
+    """The handle of the account that they have moved to."""
     action: str = ""
     """Where follow, unfollow, mute, block, report are posted as `do`."""
 

@@ -343,19 +343,6 @@ async def test_an_actor_that_is_gone_says_nothing_more() -> None:
 # ── moving, accepting ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.case("A10", "N09")
-async def test_a_move_moves_nobody() -> None:
-    """Moves are not supported: no follower follows along, and nothing that is attested goes with the name."""
-    async with a_world("lyon.test") as world:
-        lyon, alice = await _stranger(world)
-        other = alice.home.person("other")
-        for target in (other.uri, "https://evil.test/users/x"):
-            became = await alice.tells(lyon, alice.activity("Move", alice.uri, target=target))
-            assert became.startswith("done: not understood")
-        assert await lyon.follow_of("dr-roy", "alice@good.test") == "accepted"
-        assert await lyon.find("other@good.test") is None
-
-
 @pytest.mark.case("A11")
 @pytest.mark.parametrize("kind", ["Accept", "Reject"])
 async def test_an_answer_to_a_follow_counts_only_from_the_one_who_was_asked(kind: str) -> None:

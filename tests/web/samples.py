@@ -648,7 +648,14 @@ def _add_reading(add: Callable[..., None], member: Callable[..., v.Frame], stran
     app = v.ApplicationView(
         name="Phanpy", website="https://phanpy.social", host="phanpy.social", scopes=("read", "write", "push")
     )
-    add("authorize", "authorize", member(""), app=app, request={"client_id": "c", "state": "s"})
+    add(
+        "authorize",
+        "authorize",
+        member(""),
+        app=app,
+        request={"client_id": "c", "state": "s"},
+        other_account="/sign-in?another=1",
+    )
     add("authorized", "authorized", member(""), code="q7T1-9fd2")
     flash = v.FlashView(text="Publié. 38 personnes le recevront.", undo="/posts/501/undo")
     add("home", "home", member("home", flash=flash), tabs=tabs, items=items, paging=PAGING, awaiting=(PLAQUE, SOLVED))
@@ -751,7 +758,10 @@ def _add_people(add: Callable[..., None], member: Callable[..., v.Frame], strang
     add("verification-empty", "verification", member("verification"), credentials=(), offers=(), requests=(),
         form=form, **verification)  # fmt: skip
     add("settings", "settings", member("settings"), form=v.FormView(values={"display_name": "Hélène", "locked": "1"}),
-        sessions=SESSIONS[:1], applications=SESSIONS[1:])  # fmt: skip
+        sessions=SESSIONS[:1], applications=SESSIONS[1:], moved_to="",
+        aliases=("https://nantes.example/users/h",))  # fmt: skip
+    add("settings-moved", "settings", member("settings"), form=form, sessions=SESSIONS[:1], applications=(), aliases=(),
+        moved_to="@helene@nantes.example")  # fmt: skip
     problems = {
         404: v.ProblemView(
             status=404,

@@ -1,4 +1,4 @@
-"""Follow, Accept, Reject and Block, and their Undo."""
+"""Follow, Accept, Reject and Block, and their Undo; Move."""
 
 from medfed.activitypub.wire import reference, type_of
 from medfed.domain.accounts import Account
@@ -6,7 +6,9 @@ from medfed.domain.relations import Follow
 from medfed.inbox.admit import Admitted
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
+from medfed.kernel.errors import PolicyRefusal
 from medfed.relations import follow as relating
+from medfed.relations import move as moving
 from medfed.storage import accounts, posts, relations
 from medfed.storage.database import Transaction, View
 
@@ -48,6 +50,19 @@ async def block(tx: Transaction, use: Handling, admitted: Admitted, _resolved: R
         return "no such member"
     await relating.blocked(tx, use.here, admitted.actor, target, admitted.activity.id)
     return "blocked"
+
+
+async def move(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
+    """A peer's actor has moved: members who follow it follow the new account, if that one names the old."""
+    target = resolved.account
+    if target is None:
+        return "moved nowhere"
+    if use.levels.is_blocked(target.host):
+        raise PolicyRefusal("this instance does not federate with the new host")
+    old = await accounts.get(tx, admitted.actor.id)
+    moving.check(old, target, use.here.now())
+    taken = await moving.moved(tx, use.here, old, target)
+    return f"moved, with {taken} followers"
 
 
 async def undo_follow(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:

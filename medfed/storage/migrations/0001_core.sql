@@ -28,6 +28,7 @@ CREATE TABLE account (
     fields          TEXT NOT NULL,                  -- [{name, value}]
     also_known_as   TEXT NOT NULL,
     moved_to        TEXT NOT NULL,
+    moved_at        BIGINT,                         -- when its followers were last taken along
     locked          SMALLINT NOT NULL,
     discoverable    SMALLINT NOT NULL,
     created_at      BIGINT NOT NULL,
@@ -319,6 +320,7 @@ CREATE TABLE mute (
     created_at    BIGINT NOT NULL,
     UNIQUE (account_id, target_id)
 );
+CREATE INDEX mute_by_target ON mute (target_id);
 
 CREATE TABLE notification (
     id         BIGINT PRIMARY KEY,
