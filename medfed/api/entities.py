@@ -11,7 +11,7 @@ from medfed.domain.accounts import Account, Member, ProfileField
 from medfed.domain.cases import Case
 from medfed.domain.codes import PROFESSIONS, SPECIALTIES, Language
 from medfed.domain.credentials import Credential, CredentialState
-from medfed.domain.notifications import Notification
+from medfed.domain.notifications import GROUPED, Notification
 from medfed.domain.posts import Attachment, Mention, Poll, Post, Requirement, Visibility
 from medfed.domain.relations import Relationship
 from medfed.kernel.clock import iso, iso_millis
@@ -411,7 +411,7 @@ def notification(one: Notification, sender: Entity, shown: Entity | None) -> Ent
 
 def group_key(one: Notification) -> str:
     """Likes and boosts of one post belong together; everything else stands alone."""
-    if one.kind in ("favourite", "reblog") and one.post_id is not None:
+    if one.kind in GROUPED and one.post_id is not None:
         return f"{one.kind}-{one.post_id}"
     return f"ungrouped-{one.id}"
 

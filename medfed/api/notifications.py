@@ -1,15 +1,16 @@
 """Notifications, one by one and in groups; what clients ask for around them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, get_args
 
 from starlette.responses import Response
 
 from medfed.api import present
 from medfed.api.calls import Call, empty
-from medfed.api.entities import Entity
+from medfed.api.entities import Entity, group_key
 from medfed.api.paging import limit_of, page_of
-from medfed.domain.notifications import OURS, Notification, NotificationKind
+from medfed.domain.notifications import GROUPED, OURS, Notification, NotificationGroup, NotificationKind
 from medfed.edge import Json
 from medfed.kernel.errors import NotFound
 from medfed.kernel.paging import Page
@@ -19,6 +20,15 @@ from medfed.storage.database import Transaction, View
 KNOWN: Final[tuple[str, ...]] = get_args(NotificationKind)
 SAMPLE: Final = 8
 _PARTIAL: Final = ("id", "acct", "url", "avatar", "avatar_static", "avatar_description", "locked", "bot")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """A group as clients see it: its newest members, and how many there are."""
+
+    key: str
+    members: Sequence[Entity]
+    count: int
 
 
 async def listed(call: Call) -> Response:
@@ -76,26 +86,70 @@ async def unread_count(call: Call) -> Response:
     return Json({"count": min(count, most)})
 
 
+async def unread_group_count(call: Call) -> Response:
+    """How many groups have something newer than the marker."""
+    most = limit_of(call.params, default=100, most=1_000)
+    async with call.store.view() as view:
+        mark = (await notifications.markers(view, call.account.id, ["notifications"])).get("notifications")
+        count = await notifications.count_groups_after(
+            view, call.account.id, mark["last_read"] if mark else 0, kinds=_kinds(call), grouped=_grouped(call)
+        )
+    return Json({"count": min(count, most)})
+
+
 # ── in groups ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def grouped(call: Call) -> Response:
     """What happened, likes and boosts of one post together."""
-    page = page_of(call.params, default=40, most=80)
+    page, together = page_of(call.params, default=40, most=80), _grouped(call)
     async with call.store.view() as view:
-        found = await _found(view, call, page)
-        shown = await present.notifications(view, call.here, call.account, found)
+        found = await notifications.groups(
+            view,
+            call.account.id,
+            page,
+            kinds=_kinds(call),
+            grouped=together,
+            from_id=call.params.id("account_id") or 0,
+            sample=SAMPLE,
+        )
+        shown = await _shown(view, call, found, together)
     return Json(
         _results(shown, partial=call.params.text("expand_accounts") == "partial_avatars"),
-        headers=call.links([one.id for one in found]),
+        headers=call.links([group.latest[0].id for group in found]),
     )
+
+
+def _grouped(call: Call) -> list[str]:
+    """The kinds to put together: all that can be, unless the client names those that it can show so."""
+    asked = call.params.texts("grouped_types")
+    return [kind for kind in GROUPED if not asked or kind in asked]
+
+
+async def _shown(view: View, call: Call, found: Sequence[NotificationGroup], together: Sequence[str]) -> list[_Shown]:
+    everything = [one for group in found for one in group.latest]
+    known = {one["id"]: one for one in await present.notifications(view, call.here, call.account, everything)}
+    shown = []
+    for group in found:
+        members = [known[str(one.id)] for one in group.latest if str(one.id) in known]
+        newest = group.latest[0]
+        key = group_key(newest) if newest.kind in together else f"ungrouped-{newest.id}"
+        if members:
+            shown.append(_Shown(key=key, members=members, count=group.count))
+    return shown
 
 
 async def group(call: Call) -> Response:
     """One group."""
     async with call.store.view() as view:
-        shown = await _group(view, call)
-    return Json(_results(shown, partial=False))
+        members = await _group(view, call)
+        count = await _count(view, call)
+    return Json(_results([_Shown(key=call.part("group"), members=members, count=count)], partial=False))
+
+
+async def _count(view: View, call: Call) -> int:
+    kind, number = _parsed(call)
+    return 1 if kind == "ungrouped" else await notifications.count_of_group(view, call.account.id, kind, number)
 
 
 async def group_accounts(call: Call) -> Response:
@@ -135,33 +189,30 @@ async def _group(view: View, call: Call) -> list[Entity]:
 
 def _parsed(call: Call) -> tuple[str, int]:
     kind, _, number = call.part("group").partition("-")
-    if kind not in ("ungrouped", "favourite", "reblog") or not (number.isascii() and number.isdigit()):
+    if kind not in ("ungrouped", *GROUPED) or not (number.isascii() and number.isdigit()):
         raise NotFound("there is no such group")
     if len(number) > 18:
         raise NotFound("there is no such group")
     return kind, int(number)
 
 
-def _results(shown: Sequence[Entity], *, partial: bool) -> Entity:
-    groups: dict[str, list[Entity]] = {}
-    for one in shown:
-        groups.setdefault(str(one["group_key"]), []).append(one)
+def _results(shown: Sequence[_Shown], *, partial: bool) -> Entity:
     accounts: dict[str, Entity] = {}
     partials: dict[str, Entity] = {}
     statuses: dict[str, Entity] = {}
-    for members in groups.values():
-        for position, one in enumerate(members[:SAMPLE]):
+    for group in shown:
+        for position, one in enumerate(group.members[:SAMPLE]):
             account = one["account"]
             assert isinstance(account, dict)  # noqa: S101 — made by entities.notification
             whole = not partial or position == 0
             (accounts if whole else partials)[str(account["id"])] = account
-        status = members[0].get("status")
+        status = group.members[0].get("status")
         if isinstance(status, dict):
             statuses[str(status["id"])] = status
     results: Entity = {
         "accounts": list(accounts.values()),
         "statuses": list(statuses.values()),
-        "notification_groups": [_summary(key, members) for key, members in groups.items()],
+        "notification_groups": [_summary(group) for group in shown],
     }
     if partial:
         results["partial_accounts"] = [
@@ -170,16 +221,17 @@ def _results(shown: Sequence[Entity], *, partial: bool) -> Entity:
     return results
 
 
-def _summary(key: str, members: Sequence[Entity]) -> Entity:
-    newest, oldest = members[0], members[-1]
+def _summary(group: _Shown) -> Entity:
+    newest = group.members[0]
     status = newest.get("status")
-    accounts = [one["account"] for one in members[:SAMPLE]]
+    accounts = [one["account"] for one in group.members[:SAMPLE]]
     summary: Entity = {
-        "group_key": key,
-        "notifications_count": len(members),
+        "group_key": group.key,
+        "notifications_count": group.count,
         "type": newest["type"],
         "most_recent_notification_id": int(str(newest["id"])),
-        "page_min_id": oldest["id"],
+        # Where the group stands among the others; it stands nowhere else, so that paging skips and repeats nothing.
+        "page_min_id": newest["id"],
         "page_max_id": newest["id"],
         "latest_page_notification_at": newest["created_at"],
         "sample_account_ids": [account["id"] for account in accounts if isinstance(account, dict)],

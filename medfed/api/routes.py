@@ -132,7 +132,7 @@ _NOTIFICATIONS: Final = (
     get("/api/v1/notifications/{id}", notifications.show, "read:notifications"),
     post("/api/v1/notifications/{id}/dismiss", notifications.dismiss, "write:notifications"),
     get("/api/v2/notifications", notifications.grouped, "read:notifications"),
-    get("/api/v2/notifications/unread_count", notifications.unread_count, "read:notifications"),
+    get("/api/v2/notifications/unread_count", notifications.unread_group_count, "read:notifications"),
     get("/api/v2/notifications/policy", notifications.policy, "read:notifications"),
     patch("/api/v2/notifications/policy", notifications.policy, "write:notifications"),
     get("/api/v2/notifications/{group}", notifications.group, "read:notifications"),

@@ -83,7 +83,7 @@ async def instance_v1(call: Call) -> Response:
             "description": "",
             "email": here.contact,
             "version": version(),
-            "urls": {"streaming_api": here.uris.base.replace("http", "ws", 1)},
+            "urls": {},
             "stats": stats,
             "thumbnail": missing(here, "headers"),
             "languages": list(here.languages),

@@ -13,6 +13,9 @@ NotificationKind: TypeAlias = Literal[
 OURS: Final[frozenset[str]] = frozenset({"attestation_offer", "case_answer_kept"})
 """Kinds that the Mastodon client API has no word for."""
 
+GROUPED: Final[tuple[NotificationKind, ...]] = ("favourite", "reblog")
+"""Kinds that are told once for each post, however many people did it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
@@ -24,3 +27,13 @@ class Notification:
     from_id: int
     post_id: int | None = None
     created_at: Millis = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationGroup:
+    """What of one kind happened to one post; of the kinds that are not grouped, one thing."""
+
+    latest: tuple[Notification, ...]
+    """Newest first: as many as were asked for."""
+    count: int
+    """Of all of them."""

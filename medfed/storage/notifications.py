@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-from medfed.domain.notifications import Notification
+from medfed.domain.notifications import Notification, NotificationGroup
 from medfed.kernel.clock import Millis
 from medfed.kernel.paging import Page
 from medfed.storage.database import Transaction, View
@@ -20,6 +20,31 @@ _PAGE = Paged(
     """,
     "n.id",
 )
+_RANKED: Final = """
+    WITH seen AS (
+        SELECT n.id, n.account_id, n.kind, n.from_id, n.post_id, n.created_at,
+               CASE WHEN n.kind IN :grouped[text] AND n.post_id IS NOT NULL THEN n.post_id ELSE n.id END AS subject
+        FROM notification n
+        WHERE n.account_id = :account_id AND n.kind IN :kinds[text]
+          AND (CAST(:from_id AS BIGINT) = 0 OR n.from_id = :from_id)
+          AND EXISTS (SELECT 1 FROM account a WHERE a.id = n.from_id AND a.suspended_at IS NULL)
+    ), ranked AS (
+        SELECT s.id, s.account_id, s.kind, s.from_id, s.post_id, s.created_at,
+               ROW_NUMBER() OVER (PARTITION BY s.kind, s.subject ORDER BY s.id DESC) AS place,
+               COUNT(*) OVER (PARTITION BY s.kind, s.subject) AS members,
+               MAX(s.id) OVER (PARTITION BY s.kind, s.subject) AS newest
+        FROM seen s
+    )
+"""
+_GROUPS = Paged(f"{_RANKED} SELECT r.id, r.members FROM ranked r WHERE r.place = 1", "r.id")
+_LATEST_OF_GROUPS = sql(
+    f"""
+    {_RANKED}
+    SELECT r.id, r.account_id, r.kind, r.from_id, r.post_id, r.created_at, r.newest FROM ranked r
+    WHERE r.newest IN :ids[] AND r.place <= :sample ORDER BY r.id DESC
+    """
+)
+_COUNT_GROUPS_AFTER = sql(f"{_RANKED} SELECT COUNT(*) FROM ranked r WHERE r.place = 1 AND r.id > :after")
 _FIND = sql(
     """
     SELECT id, account_id, kind, from_id, post_id, created_at FROM notification
@@ -45,6 +70,9 @@ _OF_GROUP = sql(
     SELECT id, account_id, kind, from_id, post_id, created_at FROM notification
     WHERE account_id = :account_id AND kind = :kind AND post_id = :post_id ORDER BY id DESC LIMIT :limit
     """
+)
+_COUNT_GROUP = sql(
+    "SELECT COUNT(*) FROM notification WHERE account_id = :account_id AND kind = :kind AND post_id = :post_id"
 )
 _DISMISS_GROUP = sql("DELETE FROM notification WHERE account_id = :account_id AND kind = :kind AND post_id = :post_id")
 _DISMISS = sql("DELETE FROM notification WHERE id = :id AND account_id = :account_id")
@@ -82,6 +110,44 @@ async def page(
     return [Notification(**dict(row)) for row in rows]
 
 
+async def groups(
+    view: View,
+    account_id: int,
+    page: Page,
+    *,
+    kinds: Sequence[str],
+    grouped: Sequence[str],
+    from_id: int = 0,
+    sample: int,
+) -> list[NotificationGroup]:
+    """A member's notifications of these kinds in groups, where the kind is in `grouped`; the newest group first.
+
+    A group stands where its newest member does, and only there, whatever the page.
+    """
+    asked = {"account_id": account_id, "kinds": list(kinds), "grouped": list(grouped), "from_id": from_id}
+    counts = {row["id"]: row["members"] for row in await _GROUPS.rows(view, page, **asked)}
+    latest: dict[int, list[Notification]] = {id_: [] for id_ in counts}
+    for row in await view.all(_LATEST_OF_GROUPS, **asked, ids=list(counts), sample=sample) if counts else ():
+        values = dict(row)
+        latest[values.pop("newest")].append(Notification(**values))
+    return [NotificationGroup(latest=tuple(latest[id_]), count=count) for id_, count in counts.items()]
+
+
+async def count_groups_after(
+    view: View, account_id: int, after: int, *, kinds: Sequence[str], grouped: Sequence[str]
+) -> int:
+    """How many groups have something newer than a marker."""
+    found = await view.value(
+        _COUNT_GROUPS_AFTER,
+        account_id=account_id,
+        kinds=list(kinds),
+        grouped=list(grouped),
+        from_id=0,
+        after=after,
+    )
+    return int(found or 0)
+
+
 async def find(view: View, id_: int, account_id: int) -> Notification | None:
     """One notification of a member."""
     row = await view.one_or_none(_FIND, id=id_, account_id=account_id)
@@ -117,6 +183,11 @@ async def of_group(view: View, account_id: int, kind: str, post_id: int, *, limi
     """What of one kind happened to one post, newest first."""
     rows = await view.all(_OF_GROUP, account_id=account_id, kind=kind, post_id=post_id, limit=limit)
     return [Notification(**dict(row)) for row in rows]
+
+
+async def count_of_group(view: View, account_id: int, kind: str, post_id: int) -> int:
+    """How often one kind of thing happened to one post."""
+    return int(await view.value(_COUNT_GROUP, account_id=account_id, kind=kind, post_id=post_id) or 0)
 
 
 async def dismiss_group(tx: Transaction, account_id: int, kind: str, post_id: int) -> None:

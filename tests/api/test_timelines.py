@@ -156,6 +156,35 @@ async def test_notifications_of_one_post_form_a_group(lyon: Site, dupont: Client
     assert len((await dupont.get("/api/v1/notifications")).json) == 1
 
 
+async def test_a_group_stands_on_one_page_with_all_that_it_counts(either: Site) -> None:
+    dupont = await signed_in(either, "dr-dupont")
+    liked = (await dupont.post("/api/v1/statuses", {"status": "useful"})).json["id"]
+    passed = (await dupont.post("/api/v1/statuses", {"status": "short"})).json["id"]
+    for number in range(10):
+        fan = await signed_in(either, f"fan{number}")
+        await fan.post(f"/api/v1/statuses/{liked}/favourite")
+        if number < 3:
+            await fan.post(f"/api/v1/statuses/{passed}/reblog")
+            await fan.post(f"/api/v1/accounts/{dupont.id}/follow")
+    path, groups = "/api/v2/notifications?limit=2", []
+    while path:
+        page = await dupont.get(path)
+        groups += page.json["notification_groups"]
+        path = page.link("next")
+    told = [(one["type"], one["notifications_count"]) for one in groups]
+    assert told == [("favourite", 10), ("follow", 1), ("reblog", 3), ("follow", 1), ("follow", 1)]
+    assert len(groups[0]["sample_account_ids"]) == 8
+    assert (await dupont.get("/api/v2/notifications/unread_count")).json == {"count": 5}
+    assert (await dupont.get(f"/api/v2/notifications/{groups[0]['group_key']}")).json["notification_groups"][0][
+        "notifications_count"
+    ] == 10
+    newest = groups[0]["page_max_id"]
+    assert (await dupont.get("/api/v2/notifications", since_id=newest)).json["notification_groups"] == []
+    likes = (await dupont.get("/api/v2/notifications", types=["favourite"], grouped_types=["reblog"])).json
+    assert {one["notifications_count"] for one in likes["notification_groups"]} == {1}
+    assert len({one["group_key"] for one in likes["notification_groups"]}) == 10
+
+
 async def test_notifications_are_chosen_counted_dismissed_and_cleared(dupont: Client, roy: Client) -> None:
     id_ = (await dupont.post("/api/v1/statuses", {"status": "useful"})).json["id"]
     await roy.post(f"/api/v1/statuses/{id_}/favourite")
@@ -212,6 +241,7 @@ async def test_clients_find_what_they_look_for_at_the_start(dupont: Client, anyb
     await dupont.post("/api/v1/statuses", {"status": "one"})
     old = (await anybody.get("/api/v1/instance/")).json
     assert old["stats"] == {"user_count": 1, "status_count": 1, "domain_count": 0}
+    assert "streaming_api" not in old["urls"]
     new = (await anybody.get("/api/v2/instance/")).json
     assert new["configuration"]["statuses"]["max_characters"] == 5_000
     assert new["version"].startswith("4.3.0 (compatible; medfed ")
