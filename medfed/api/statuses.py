@@ -72,24 +72,28 @@ async def history(call: Call) -> Response:
         post = await read.get(view, call.here, call.viewer, call.id())
         now = await present.status(view, call.here, call.viewer, post)
         earlier = await posts.revisions(view, post.id)
-    kept: Entity = {"account": now["account"], "media_attachments": now["media_attachments"], "emojis": []}
     versions = [
         *((one["content"], one["spoiler"], bool(one["sensitive"]), one["at"]) for one in earlier),
         (post.content, post.spoiler, post.sensitive, post.edited_at or post.published_at),
     ]
-    return Json(
-        [
-            {
-                "content": content,
-                "spoiler_text": spoiler,
-                "sensitive": sensitive,
-                "created_at": iso_millis(at),
-                "poll": None,
-                **kept,
-            }
-            for content, spoiler, sensitive, at in versions
-        ]
-    )
+    shown: list[Entity] = [
+        {
+            "account": now["account"],
+            "content": content,
+            "spoiler_text": spoiler,
+            "sensitive": sensitive,
+            "created_at": iso_millis(at),
+            # Files and polls are not kept with earlier words, and those of today were not theirs.
+            "media_attachments": [],
+            "emojis": [],
+        }
+        for content, spoiler, sensitive, at in versions
+    ]
+    shown[-1]["media_attachments"] = now["media_attachments"]
+    poll = now["poll"]
+    if isinstance(poll, dict):
+        shown[-1]["poll"] = {"options": [{"title": option["title"]} for option in poll["options"]]}
+    return Json(shown)
 
 
 async def favourited_by(call: Call) -> Response:

@@ -103,6 +103,19 @@ async def test_an_edit_keeps_the_earlier_version(dupont: Client, roy: Client) ->
     assert source == {"id": id_, "text": "first", "spoiler_text": "typo"}
 
 
+async def test_earlier_versions_do_not_show_the_files_and_polls_of_today(dupont: Client, png: bytes) -> None:
+    file = (await dupont.upload("/api/v2/media", {"file": png}, {"description": "An ECG"})).json["id"]
+    id_ = (await dupont.post("/api/v1/statuses", {"status": "an ECG follows"})).json["id"]
+    await dupont.put(f"/api/v1/statuses/{id_}", {"status": "an ECG", "media_ids": [file]})
+    before, after = (await dupont.get(f"/api/v1/statuses/{id_}/history")).json
+    assert before["media_attachments"] == []
+    assert [one["description"] for one in after["media_attachments"]] == ["An ECG"]
+    poll = {"options": ["aspirin", "nothing"], "expires_in": 3_600}
+    asked = (await dupont.post("/api/v1/statuses", {"status": "Which?", "poll": poll})).json["id"]
+    (only,) = (await dupont.get(f"/api/v1/statuses/{asked}/history")).json
+    assert only["poll"] == {"options": [{"title": "aspirin"}, {"title": "nothing"}]}
+
+
 async def test_a_deleted_status_is_gone_and_its_text_is_handed_back(dupont: Client) -> None:
     id_ = (await dupont.post("/api/v1/statuses", {"status": "Oops @nobody"})).json["id"]
     deleted = await dupont.delete(f"/api/v1/statuses/{id_}")
