@@ -1,4 +1,4 @@
-"""`python -m bench [inbox|delivery|start|all]`: measures on this machine, over loopback alone, within a minute.
+"""`python -m bench [inbox|delivery|start|growth|all]`: measures on this machine, over loopback, within two minutes.
 
 Each figure stands next to its floor: what the same work costs bare, measured in the same run. Processor time of
 the server's process is what counts; rates also show how busy the rest of the machine was.
@@ -11,14 +11,16 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from bench import delivery, inbox, start
+from bench import delivery, growth, inbox, start
+
+_PARTS: Final = ("start", "inbox", "delivery", "growth")
 
 
-async def _run(part: str, folder: Path, *, seconds: float, hosts: int) -> dict[str, Any]:
+async def _run(part: str, folder: Path, *, seconds: float, hosts: int, posts: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in ("start", "inbox", "delivery") if part == "all" else (part,):
+    for name in _PARTS if part == "all" else (part,):
         own = folder / name
         own.mkdir()
         print(f"{name} …", file=sys.stderr, flush=True)
@@ -27,6 +29,8 @@ async def _run(part: str, folder: Path, *, seconds: float, hosts: int) -> dict[s
                 found[name] = await start.measure(own)
             case "inbox":
                 found[name] = await inbox.measure(own, seconds)
+            case "growth":
+                found[name] = await growth.measure(own, seconds, posts)
             case _:
                 found[name] = await delivery.measure(own, hosts)
     return found
@@ -65,19 +69,30 @@ def _told(found: Mapping[str, Any]) -> list[str]:
             f"{floor['rsa_sign_us']:.0f} µs: {it['cpu_ratio']:.2f} × (bar of issue 3: 2 ×)",
             f"           the first to each host: {it['cold']['cpu_us']:.0f} µs, {it['cold']['per_second']:.0f}/s",
         ]
+    if "growth" in found:
+        it = found["growth"]
+        few, many = it["sizes"]
+        lines += [
+            f"growth     {few['cpu_us']:.0f} µs of processor time for a Create beside {few['posts']:,} posts, "
+            f"{many['cpu_us']:.0f} µs beside {many['posts']:,}: {it['grows']:.2f} × (bar of issue 3: flat)",
+            f"           floor: bare handler {it['floor']['cpu_us']:.0f} µs",
+        ]
     return lines
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("part", nargs="?", default="all", choices=("all", "inbox", "delivery", "start"))
+    parser.add_argument("part", nargs="?", default="all", choices=("all", *_PARTS))
     parser.add_argument("--seconds", type=float, default=4.0, help="of load for each phase of the inbox")
     parser.add_argument("--hosts", type=int, default=1000, help="that one post is delivered to")
+    parser.add_argument("--posts", type=int, default=100_000, help="stored beside which a Create is measured again")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="medfed-bench-", ignore_cleanup_errors=True) as folder:
-        found = asyncio.run(_run(wanted.part, Path(folder), seconds=wanted.seconds, hosts=wanted.hosts))
+        found = asyncio.run(
+            _run(wanted.part, Path(folder), seconds=wanted.seconds, hosts=wanted.hosts, posts=wanted.posts)
+        )
     print(json.dumps(found, indent=1) if wanted.json else "\n".join(_told(found)))
 
 

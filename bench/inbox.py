@@ -28,14 +28,14 @@ async def measure(folder: Path, seconds: float) -> dict[str, Any]:
     server = stage.server(place).start()
     try:
         await stage.answers(server, place.authority)
-        floor = await floors.handler(folder, _creates(place, known, 1, 0)[0], count=3000, connections=CONNECTIONS)
-        await _flood(place, server, _creates(place, known, 200, 1_000_000))
-        cold = await _flood(place, server, _creates(place, strangers, COLD, 2_000_000), connections=8)
-        trial = await _flood(place, server, _creates(place, known, 300, 3_000_000))
+        floor = await floors.handler(folder, creates(place, known, 1, 0)[0], count=3000, connections=CONNECTIONS)
+        await flood(place, server, creates(place, known, 200, 1_000_000))
+        cold = await flood(place, server, creates(place, strangers, COLD, 2_000_000), connections=8)
+        trial = await flood(place, server, creates(place, known, 300, 3_000_000))
         count = max(300, int(trial["applied_per_second"] * seconds))
-        warm = await _flood(place, server, _creates(place, known, count, 4_000_000))
+        warm = await flood(place, server, creates(place, known, count, 4_000_000))
         rate = warm["applied_per_second"] * STEADY_SHARE
-        steady = _creates(place, known, int(rate * seconds), 5_000_000)
+        steady = creates(place, known, int(rate * seconds), 5_000_000)
         save(folder / "steady.bin", steady)
         paced = await drive(folder / "steady.bin", place.authority, connections=CONNECTIONS, rate=rate)
     finally:
@@ -52,7 +52,8 @@ async def measure(folder: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def _creates(place: Stage, roles: list[Role], count: int, first: int) -> list[bytes]:
+def creates(place: Stage, roles: list[Role], count: int, first: int) -> list[bytes]:
+    """Signed requests, each by the next of these actors; `first` numbers the posts."""
     now = SystemClock().now()
     url = f"{place.url}/inbox"
     return [
@@ -61,7 +62,7 @@ def _creates(place: Stage, roles: list[Role], count: int, first: int) -> list[by
     ]
 
 
-async def _flood(
+async def flood(
     place: Stage, server: Process, requests: list[bytes], *, connections: int = CONNECTIONS
 ) -> dict[str, float]:
     """Send everything at once, and wait until it is applied."""
