@@ -122,10 +122,9 @@ class Identifier:
             raise BadSignature("the actor's keys could not be fetched") from error
 
     async def introduce(self, uri: str) -> None:
-        """Fetch the owner of a key that we do not hold; one that we know already, only every so often."""
-        if await self._lookup.known(uri) is not None and not self._lookup.may_refetch(uri):
-            raise BadSignature("the key is not one that its actor lists")
-        await self.fetch(uri)
+        """Fetch the owner of a key that we do not hold, at the key's address; there only every so often."""
+        if self._lookup.may_refetch(uri):
+            await self.fetch(uri)
 
     async def _refreshed(self, key_id: str, actor: Account) -> tuple[AccountKey, Account]:
         if not self._lookup.may_refetch(actor.uri):

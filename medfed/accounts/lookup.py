@@ -10,7 +10,7 @@ from urllib.parse import quote
 from medfed.activitypub.here import Here
 from medfed.activitypub.strictjson import parse_object
 from medfed.activitypub.uris import authority_of
-from medfed.activitypub.wire import PeerActor, read_actor
+from medfed.activitypub.wire import PeerActor, owner_of, read_actor
 from medfed.domain.accounts import Account, AccountKey, Handle, ProfileField
 from medfed.kernel import limits
 from medfed.kernel.clock import DAY, MINUTE, Millis
@@ -120,12 +120,12 @@ class Lookup:
             done.exception()  # whoever asked may have gone away
 
     def may_refetch(self, uri: str) -> bool:
-        """Whether a known actor may be fetched anew because a signature does not fit its keys.
+        """Whether an actor may be fetched because a signature does not fit the keys that we hold.
 
         Once per actor and five minutes (C13), whatever keys are named, or strangers could make us ask without
-        end. A fetch that failed a moment ago may be asked for always: it is not repeated.
+        end. A fetch that is under way, or failed a moment ago, may be asked for always: it is not repeated.
         """
-        if self._remembered(uri) is not None:
+        if self._remembered(uri) is not None or uri in self._under_way:
             return True
         now = self._here.now()
         if now - self._refetched.get(uri, 0) < limits.KEY_REFRESH_SECONDS * 1000:
@@ -186,12 +186,14 @@ class Lookup:
     async def _fetch(self, uri: str, timeout: float) -> PeerActor:  # noqa: ASYNC109
         fetched = await fetch_document(self._net, uri, sign=await self._sign(), timeout=timeout)
         document = parse_object(fetched.body)
-        actor = read_actor(document, self._here.now())
-        if self._here.uris.is_ours(actor.id):
+        owner = owner_of(document)
+        if not owner:
+            raise Malformed("this is neither an actor nor a key of one")
+        if self._here.uris.is_ours(owner):
             raise OriginMismatch("a peer's document claims an id of ours")
-        elsewhere = same_document(requested=uri.partition("#")[0], final=fetched.url, claimed=actor.id)
+        elsewhere = same_document(requested=uri.partition("#")[0], final=fetched.url, claimed=owner)
         if elsewhere is None:
-            return actor
+            return read_actor(document, self._here.now())
         again = await fetch_document(self._net, elsewhere, sign=await self._sign(), timeout=timeout)
         confirmed = read_actor(parse_object(again.body), self._here.now())
         if same_document(requested=elsewhere, final=again.url, claimed=confirmed.id) or confirmed.id != elsewhere:

@@ -287,6 +287,13 @@ def read_actor(document: Document, now: Millis) -> PeerActor:
     )
 
 
+def owner_of(document: Document) -> str:
+    """The id of the actor whose document this is, whole or not, or whose key it describes; '' for anything else."""
+    if type_of(document) in KINDS:
+        return reference(document.get("id"))
+    return reference(document.get("owner")) or reference(document.get("controller"))
+
+
 def _own(actor_id: str, value: object) -> str:
     uri = reference(value)
     return uri if uri and same_origin(uri, actor_id) else ""

@@ -10,7 +10,7 @@ from medfed.activitypub.uris import Uris, authority_of, same_origin
 from medfed.activitypub.wire import read_actor, read_post
 from medfed.domain.accounts import Account, parse_handle
 from medfed.domain.posts import Poll, PollOption, Post
-from medfed.kernel.clock import MINUTE, SECOND, iso
+from medfed.kernel.clock import HOUR, MINUTE, SECOND, iso
 from medfed.kernel.errors import Malformed, MedfedError, OriginMismatch, RemoteFailure
 from medfed.storage import accounts, posts
 from tests.support.stranger import PUBLIC, Document, Puppet, Stranger, get_letter, signed
@@ -109,6 +109,52 @@ async def test_a_document_that_is_somebody_elses_makes_no_key_known() -> None:
         answer = await signed(letter, "cavage", f"{url}#main-key", mallory.rsa, world.clock.now()).send(lyon)
         assert answer.status == 401
         assert await _keys(lyon, alice) == [alice.rsa.public.pem]
+
+
+def _moves_key(alice: Puppet, **members: object) -> str:
+    """The key of alice gets an address of its own, where there is a document about it."""
+    key_id = f"{alice.uri}/main-key"
+    key = {"id": key_id, "owner": alice.uri, "publicKeyPem": alice.rsa.public.pem}
+    alice.home.documents["/users/alice"] = alice.document(publicKey=key)
+    alice.home.documents["/users/alice/main-key"] = {"publicKey": key} | members
+    return key_id
+
+
+@pytest.mark.parametrize("bare", [False, True])
+async def test_a_key_with_an_address_of_its_own_leads_to_its_owner(bare: bool) -> None:
+    """GoToSocial serves there an actor without an inbox, others the key alone."""
+    async with a_world("lyon.test") as world:
+        lyon, alice = world["lyon.test"], Stranger(world, "good.test").person("alice")
+        await lyon.member("dr-roy")
+        stub = {"id": alice.uri, "type": "Person", "preferredUsername": "alice"}
+        key_id = _moves_key(alice, **stub)
+        if bare:
+            alice.home.documents["/users/alice/main-key"] = alice.home.documents["/users/alice/main-key"]["publicKey"]
+        letter = get_letter(lyon, "/users/dr-roy/outbox")
+        first = signed(letter, "cavage", key_id, alice.rsa, world.clock.now())
+        answers = await asyncio.gather(*(first.send(lyon) for _ in range(3)))
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert len(alice.home.asked) == 2
+        create = signed(alice.letter(lyon, alice.create()), "cavage", key_id, alice.rsa, world.clock.now())
+        assert (await create.send(lyon)).status == 202
+
+
+@pytest.mark.case("C07", "C08", "C12")
+async def test_a_key_whose_owner_does_not_list_it_is_asked_for_once() -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice, mallory = await _scene(world)
+        for owner in (alice.uri, f"{mallory.home.base}/users/bystander"):
+            mallory.home.person("bystander")
+            key = {"id": f"{mallory.home.base}/key", "owner": owner, "publicKeyPem": mallory.rsa.public.pem}
+            mallory.home.serves("/key", key)
+            asked = len(alice.home.asked), len(mallory.home.asked)
+            for _ in range(20):
+                letter = get_letter(lyon, "/users/dr-dupont/outbox")
+                answer = await signed(letter, "cavage", key["id"], mallory.rsa, world.clock.now()).send(lyon)
+                assert answer.status == 401
+            assert len(alice.home.asked) == asked[0]
+            assert len(mallory.home.asked) - asked[1] <= 2
+            await world.pass_time(HOUR)
 
 
 @pytest.mark.case("C10")
