@@ -27,7 +27,7 @@ from medfed.kernel.html import clean, neutralise
 from medfed.net.client import Net
 from medfed.net.fetch import WEBFINGER_TYPES, fetch_document, fetch_json, same_document
 from medfed.net.message import Signer
-from medfed.storage import accounts, tasks
+from medfed.storage import accounts, emojis, tasks
 from medfed.storage.database import Store, Transaction
 
 FRESH: Final = 1 * DAY
@@ -251,6 +251,8 @@ async def store_actor(tx: Transaction, here: Here, actor: PeerActor, *, domain: 
         avatar=actor.icon,
         header=actor.image,
         fields=tuple(ProfileField(name=neutralise(name, 255), value=clean(value)) for name, value in actor.fields),
+        emojis=await emojis.put(tx, authority_of(actor.id), actor.emojis, here.ids.new),
+        featured_uri=actor.featured,
         also_known_as=actor.also_known_as,
         moved_to=actor.moved_to,
         locked=actor.locked,

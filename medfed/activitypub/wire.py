@@ -4,6 +4,7 @@ Every reference goes through `reference` and every list through `listed`, so tha
 stored (D04).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -146,6 +147,29 @@ def link_of(value: object) -> str:
 
 
 # ── activities ───────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerEmoji:
+    """A custom emoji that a document names, and where its picture is."""
+
+    shortcode: str
+    url: str
+
+
+_SHORTCODE: Final = re.compile(r":?([A-Za-z0-9_+-]{1,64}):?")
+
+
+def emojis_of(document: Document) -> tuple[PeerEmoji, ...]:
+    """The custom emojis among the tags of a document, each name once; what has no usable picture is left out."""
+    found: dict[str, PeerEmoji] = {}
+    for tag in listed(document.get("tag"), limits.JSON_ARRAY):
+        if not isinstance(tag, dict) or type_of(tag) not in ("Emoji", "toot:Emoji"):
+            continue
+        named, url = _SHORTCODE.fullmatch(text_of(tag, "name", 66)), _picture(tag.get("icon"))
+        if named is not None and url and len(found) < limits.TAGS:
+            found.setdefault(named[1], PeerEmoji(shortcode=named[1], url=url))
+    return tuple(found.values())
+
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +263,8 @@ class PeerActor:
     image: str
     fields: tuple[tuple[str, str], ...]
     also_known_as: tuple[str, ...]
+    emojis: tuple[PeerEmoji, ...]
+    featured: str
     moved_to: str
     locked: bool
     discoverable: bool
@@ -278,6 +304,8 @@ def read_actor(document: Document, now: Millis) -> PeerActor:
         image=_picture(document.get("image")),
         fields=_fields(document),
         also_known_as=addressees({"to": document.get("alsoKnownAs")}, "to")[: limits.ALSO_KNOWN_AS],
+        emojis=emojis_of(document),
+        featured=_own(id_, document.get("featured")),
         moved_to=reference(document.get("movedTo")),
         locked=flag_of(document, "manuallyApprovesFollowers"),
         discoverable=document.get("discoverable") is not False,
@@ -388,6 +416,7 @@ class PeerPost:
     cc: tuple[str, ...]
     hashtags: tuple[str, ...]
     mentions: tuple[str, ...]
+    emojis: tuple[PeerEmoji, ...]
     attachments: tuple[PeerAttachment, ...]
     poll: PeerPoll | None
     requires: Requirement | None
@@ -439,6 +468,7 @@ def read_post(document: Document, now: Millis) -> PeerPost:
         cc=addressees(document, "cc", "audience"),
         hashtags=_names(tags, "Hashtag"),
         mentions=_mentions(tags),
+        emojis=emojis_of(document),
         attachments=_attachments(document),
         poll=_poll(document, now) if kind == "Question" else None,
         requires=_requirement(document),

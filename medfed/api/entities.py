@@ -11,6 +11,7 @@ from medfed.domain.accounts import Account, Member, ProfileField
 from medfed.domain.cases import Case
 from medfed.domain.codes import PROFESSIONS, SPECIALTIES, Language
 from medfed.domain.credentials import Credential, CredentialState
+from medfed.domain.emoji import Emoji
 from medfed.domain.notifications import GROUPED, Notification
 from medfed.domain.posts import Attachment, Mention, Poll, Post, Requirement, Visibility
 from medfed.domain.relations import Relationship
@@ -81,11 +82,24 @@ def account(here: Here, account: Account, held: Sequence[Credential] = ()) -> En
         "statuses_count": account.posts_count,
         "last_status_at": _day(account.last_post_at),
         "hide_collections": False,
-        "emojis": [],
+        "emojis": custom_emojis(here, account.emojis),
         "roles": [],
         "fields": [*_attested(here, held), *(_field(here, account, one) for one in account.fields)],
         "medfed": {"kind": account.kind.lower(), "attestations": [attestation(one) for one in held]},
     } | ({"suspended": True} if account.suspended_at is not None else {})
+
+
+def custom_emojis(here: Here, named: Sequence[Emoji]) -> list[Entity]:
+    """Pictures that a peer's text names, through us."""
+    return [
+        {
+            "shortcode": each.shortcode,
+            "url": here.uris.media(f"emoji/{each.id}"),
+            "static_url": here.uris.media(f"emoji/{each.id}"),
+            "visible_in_picker": False,
+        }
+        for each in named
+    ]
 
 
 def missing(here: Here, what: str) -> str:
@@ -287,7 +301,7 @@ def status(here: Here, post: Post, parts: Parts) -> Entity:
         ],
         "mentions": [_mention(here, one) for one in parts.mentions if not one.silent],
         "tags": [{"name": tag, "url": here.uris.tag(tag)} for tag in post.tags],
-        "emojis": [],
+        "emojis": custom_emojis(here, post.emojis),
         "card": None,
         "quote": None,
         "poll": poll(here, parts.poll, post, parts) if parts.poll is not None else None,

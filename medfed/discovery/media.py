@@ -16,11 +16,12 @@ from medfed.media import links
 from medfed.media.blobs import mime_of
 from medfed.net.fetch import require_success
 from medfed.posts import read
-from medfed.storage import accounts, posts
+from medfed.storage import accounts, emojis, posts
 
 SHOWN: Final = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
 _MEMORY: Final = 64 * limits.MIB
 _LASTING: Final = "public, max-age=31536000, immutable"
+_A_DAY: Final = "public, max-age=86400"
 _FLEETING: Final = "private, no-store"
 
 
@@ -70,13 +71,22 @@ class Media:
             raise NotFound("there is no such picture")
         return await self._through(instance, source, is_open=True)
 
-    async def _through(self, instance: Instance, url: str, *, is_open: bool) -> Response:
+    async def of_emoji(self, request: Request) -> Response:
+        """GET /media/emoji/ID: the picture of a peer's custom emoji."""
+        instance, id_ = instance_of(request), request.path_params["id"]
+        async with instance.store.view() as view:
+            known = await emojis.find(view, int(id_)) if id_.isdigit() and len(id_) < 20 else None
+        if known is None or instance.levels.is_blocked(known[0]):
+            raise NotFound("there is no such picture")
+        return await self._through(instance, known[1], is_open=True, lasting=False)
+
+    async def _through(self, instance: Instance, url: str, *, is_open: bool, lasting: bool = True) -> Response:
         kept = self._kept.get(url)
         if kept is None:
             kept = await _fetch(instance, url)
             if is_open:
                 self._keep(url, kept)
-        return _image(kept[1], kept[0], is_open=is_open)
+        return _image(kept[1], kept[0], is_open=is_open, lasting=lasting)
 
     def _keep(self, url: str, image: tuple[str, bytes]) -> None:
         self._kept[url] = image
@@ -136,7 +146,7 @@ async def _fetch(instance: Instance, url: str) -> tuple[str, bytes]:
     return kind, response.body
 
 
-def _image(body: bytes, mime: str, *, is_open: bool) -> Response:
+def _image(body: bytes, mime: str, *, is_open: bool, lasting: bool = True) -> Response:
     """An image that can do nothing but be looked at (E10)."""
     if mime not in SHOWN:
         mime = "application/octet-stream"
@@ -144,7 +154,7 @@ def _image(body: bytes, mime: str, *, is_open: bool) -> Response:
         body,
         media_type=mime,
         headers={
-            "cache-control": _LASTING if is_open else _FLEETING,
+            "cache-control": _FLEETING if not is_open else _LASTING if lasting else _A_DAY,
             "content-security-policy": "default-src 'none'; sandbox; form-action 'none'; frame-ancestors 'none'",
             "cross-origin-resource-policy": "cross-origin" if is_open else "same-site",
             "referrer-policy": "no-referrer",
@@ -159,4 +169,5 @@ def routes() -> list[Route]:
         Route(method="GET", path="/media/{key}", endpoint=media.own),
         Route(method="GET", path="/media/peer/{id}", endpoint=media.of_peer),
         Route(method="GET", path="/media/account/{id}", endpoint=media.of_account),
+        Route(method="GET", path="/media/emoji/{id}", endpoint=media.of_emoji),
     ]

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from medfed.domain.emoji import Emoji
 from medfed.kernel.clock import Millis
 from medfed.kernel.errors import Invalid, Malformed
 
@@ -53,6 +54,9 @@ class Account:
     avatar: str = ""
     header: str = ""
     fields: tuple[ProfileField, ...] = ()
+    emojis: tuple[Emoji, ...] = ()
+    featured_uri: str = ""
+    featured_at: Millis = 0
     also_known_as: tuple[str, ...] = ()
     moved_to: str = ""
     moved_at: Millis | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from medfed.domain.emoji import Emoji
 from medfed.kernel.clock import Millis
 
 AS_PUBLIC: Final = "https://www.w3.org/ns/activitystreams#Public"
@@ -98,7 +99,7 @@ class Post:
     boost_of_id: int | None = None
     conversation_id: int = 0
     tags: tuple[str, ...] = ()
-    emojis: str = "[]"
+    emojis: tuple[Emoji, ...] = ()
     published_at: Millis = 0
     edited_at: Millis | None = None
     stored_at: Millis = 0

@@ -5,7 +5,7 @@ open multiplies in it, so a linear pass first rebuilds the document flat and wel
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
@@ -269,6 +269,29 @@ def _as_paragraphs(text: str) -> str:
 def _in_paragraphs(html: str) -> str:
     paragraphs = (part.strip("\n").replace("\n", "<br>") for part in re.split("\n{2,}", html))
     return "".join(f"<p>{part}</p>" for part in paragraphs if part.strip())
+
+
+_TAG_OR_TEXT: Final = re.compile(r'(<(?:[^<>"]|"[^"]*")*>)')
+_NAMED: Final = re.compile(r"(?<![A-Za-z0-9_:]):([A-Za-z0-9_+-]{1,64}):(?![A-Za-z0-9_:])")
+
+
+def with_pictures(html: str, sources: Mapping[str, str]) -> str:
+    """Cleaned HTML in which `:name:` is the picture of that name; in texts only, never in a tag (E03).
+
+    `sources` are addresses of ours.
+    """
+    if not sources or ":" not in html:
+        return html
+
+    def picture(match: re.Match[str]) -> str:
+        source = sources.get(match[1])
+        if source is None:
+            return match[0]
+        named = escape(match[0])
+        return f'<img class="emoji" src="{escape(source)}" alt="{named}" title="{named}" loading="lazy">'
+
+    parts = _TAG_OR_TEXT.split(html)
+    return "".join(part if part.startswith("<") else _NAMED.sub(picture, part) for part in parts)
 
 
 # ── writing HTML ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,10 +29,22 @@ async def like(tx: Transaction, here: Here, member: Account, post: Post) -> None
     await promise(tx, here, member, activity, [inbox_of(author)])
 
 
-async def liked(tx: Transaction, here: Here, account: Account, post: Post, uri: str) -> bool:
-    """A like takes effect here, whoever's it is; False if it had."""
-    added = await reactions.like(tx, id_=here.ids.new(), post_id=post.id, account_id=account.id, uri=uri, at=here.now())
-    if added and post.local:
+async def liked(
+    tx: Transaction, here: Here, account: Account, post: Post, uri: str, *, emoji: str = "", emoji_id: int | None = None
+) -> bool:
+    """A like, or a reaction with an emoji, takes effect here, whoever's it is; False if it had."""
+    first = not await reactions.reacts(tx, post.id, account.id)
+    added = await reactions.like(
+        tx,
+        id_=here.ids.new(),
+        post_id=post.id,
+        account_id=account.id,
+        uri=uri,
+        at=here.now(),
+        emoji=emoji,
+        emoji_id=emoji_id,
+    )
+    if added and first and post.local:
         await notify(tx, here, to=post.account_id, kind="favourite", from_id=account.id, post_id=post.id)
     return added
 
@@ -47,10 +59,10 @@ async def unlike(tx: Transaction, here: Here, member: Account, post: Post) -> No
     await promise(tx, here, member, _undo(here, member, undone, [author.uri]), [inbox_of(author)])
 
 
-async def unliked(tx: Transaction, account: Account, post: Post) -> str | None:
-    """A like is gone; the activity id it had, or None."""
-    uri = await reactions.unlike(tx, post.id, account.id)
-    if uri is not None:
+async def unliked(tx: Transaction, account: Account, post: Post, emoji: str = "") -> str | None:
+    """A like, or a reaction with an emoji, is gone; the activity id it had, or None."""
+    uri = await reactions.unlike(tx, post.id, account.id, emoji)
+    if uri is not None and not await reactions.reacts(tx, post.id, account.id):
         await notifications.withdraw(
             tx, account_id=post.account_id, kind="favourite", from_id=account.id, post_id=post.id
         )

@@ -9,13 +9,14 @@ from medfed.activitypub.wire import Document, PeerAttachment, PeerPost, listed, 
 from medfed.domain import cases as case_rules
 from medfed.domain.accounts import Account
 from medfed.domain.cases import Case
+from medfed.domain.emoji import Emoji
 from medfed.domain.posts import Attachment, Composed, Mention, Poll, PollOption, Post, narrower, visibility_of
 from medfed.kernel import limits
 from medfed.kernel.html import clean, neutralise, plain, safe_url
 from medfed.kernel.text import fold_hashtag
 from medfed.notifications.notify import notify
 from medfed.posts.publish import home_readers
-from medfed.storage import accounts, cases, posts, tasks, timelines
+from medfed.storage import accounts, cases, emojis, posts, tasks, timelines
 from medfed.storage.database import Transaction
 
 
@@ -31,7 +32,8 @@ async def receive(tx: Transaction, here: Here, author: Account, said: PeerPost, 
     if await posts.is_settled(tx, said.id, author.uri):
         return None
     parent = await posts.find_by_uri(tx, said.in_reply_to) if said.in_reply_to else None
-    composed = _composed(here, author, said, around, parent)
+    named = await emojis.put(tx, author.host, said.emojis, here.ids.new)
+    composed = _composed(here, author, said, around, parent, named)
     post = composed.post
     if not await posts.insert(tx, composed):
         return None
@@ -72,7 +74,8 @@ async def revise(tx: Transaction, here: Here, post: Post, author: Account, said:
         await _revise_poll(tx, post, said)
     if said.updated is None:
         return True
-    fresh = _composed(here, author, said, around, None)
+    named = await emojis.put(tx, author.host, said.emojis, here.ids.new)
+    fresh = _composed(here, author, said, around, None, named)
     if said.updated == post.edited_at and _words(fresh.post) == _words(post):
         return said.poll is not None
     revised = replace(
@@ -148,7 +151,14 @@ async def _revise_poll(tx: Transaction, post: Post, said: PeerPost) -> None:
     )
 
 
-def _composed(here: Here, author: Account, said: PeerPost, around: Around, parent: Post | None) -> Composed:
+def _composed(
+    here: Here,
+    author: Account,
+    said: PeerPost,
+    around: Around,
+    parent: Post | None,
+    named: tuple[Emoji, ...],
+) -> Composed:
     id_, now = here.ids.new(), here.now()
     published = said.published or now
     visibility = visibility_of(
@@ -180,6 +190,7 @@ def _composed(here: Here, author: Account, said: PeerPost, around: Around, paren
         in_reply_to_account_id=parent.account_id if parent else None,
         conversation_id=parent.conversation_id if parent else id_,
         tags=tuple(dict.fromkeys(filter(None, map(fold_hashtag, said.hashtags))))[: limits.TAGS],
+        emojis=named,
         published_at=min(published, now),
         edited_at=said.updated if said.updated and said.updated > published else None,
         stored_at=now,

@@ -9,6 +9,7 @@ import orjson
 from medfed.domain.accounts import Account, AccountKey, Member, ProfileField, fold_handle
 from medfed.kernel.clock import Millis
 from medfed.kernel.errors import NotFound
+from medfed.storage import emojis
 from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
 
@@ -18,8 +19,9 @@ CHANGED: Final = "accounts"
 _COLUMNS: Final = """
     a.id, a.uri, a.local, a.kind, a.username, a.domain, a.host, a.display_name, a.summary, a.summary_source, a.url,
     a.inbox, a.shared_inbox, a.outbox, a.followers_uri, a.following_uri, a.attestations_uri, a.avatar, a.header,
-    a.fields, a.also_known_as, a.moved_to, a.moved_at, a.locked, a.discoverable, a.created_at, a.updated_at,
-    a.fetched_at, a.suspended_at, a.gone_at, a.last_post_at, a.posts_count, a.followers_count, a.following_count
+    a.fields, a.emojis, a.featured_uri, a.featured_at, a.also_known_as, a.moved_to, a.moved_at, a.locked,
+    a.discoverable, a.created_at, a.updated_at, a.fetched_at,
+    a.suspended_at, a.gone_at, a.last_post_at, a.posts_count, a.followers_count, a.following_count
 """
 
 _BY_ID = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.id = :id")
@@ -59,11 +61,12 @@ _UPSERT = sql(
     INSERT INTO account (
         id, uri, local, kind, username, handle, domain, host, display_name, summary, summary_source, url,
         inbox, shared_inbox, outbox, followers_uri, following_uri, attestations_uri, avatar, header,
-        fields, also_known_as, moved_to, locked, discoverable, created_at, updated_at, fetched_at
+        fields, emojis, featured_uri, also_known_as, moved_to, locked, discoverable, created_at, updated_at, fetched_at
     ) VALUES (
         :id, :uri, :local, :kind, :username, :handle, :domain, :host, :display_name, :summary, :summary_source, :url,
         :inbox, :shared_inbox, :outbox, :followers_uri, :following_uri, :attestations_uri, :avatar, :header,
-        :fields, :also_known_as, :moved_to, :locked, :discoverable, :created_at, :updated_at, :fetched_at
+        :fields, :emojis, :featured_uri, :also_known_as, :moved_to, :locked, :discoverable, :created_at, :updated_at,
+        :fetched_at
     )
     ON CONFLICT (uri) DO UPDATE SET
         kind = excluded.kind, username = excluded.username, handle = excluded.handle, domain = excluded.domain,
@@ -71,7 +74,8 @@ _UPSERT = sql(
         url = excluded.url, inbox = excluded.inbox, shared_inbox = excluded.shared_inbox, outbox = excluded.outbox,
         followers_uri = excluded.followers_uri, following_uri = excluded.following_uri,
         attestations_uri = excluded.attestations_uri, avatar = excluded.avatar, header = excluded.header,
-        fields = excluded.fields, also_known_as = excluded.also_known_as, moved_to = excluded.moved_to,
+        fields = excluded.fields, emojis = excluded.emojis, featured_uri = excluded.featured_uri,
+        also_known_as = excluded.also_known_as, moved_to = excluded.moved_to,
         locked = excluded.locked, discoverable = excluded.discoverable, updated_at = excluded.updated_at,
         fetched_at = excluded.fetched_at, gone_at = NULL
     RETURNING id
@@ -245,6 +249,7 @@ async def store(tx: Transaction, account: Account) -> int:
         await tx.run(_FREE_HANDLE, handle=handle, uri=account.uri)
     values = asdict(account)
     for counted in (
+        "featured_at",
         "moved_at",
         "suspended_at",
         "gone_at",
@@ -260,6 +265,7 @@ async def store(tx: Transaction, account: Account) -> int:
         "locked": int(account.locked),
         "discoverable": int(account.discoverable),
         "fields": orjson.dumps(values["fields"]).decode(),
+        "emojis": emojis.as_text(account.emojis),
         "also_known_as": orjson.dumps(values["also_known_as"]).decode(),
     }
     tx.wake(CHANGED)
@@ -449,6 +455,7 @@ def _account(row: Row | dict[str, Any]) -> Account:
     values["discoverable"] = bool(values["discoverable"])
     fields = values["fields"]
     values["fields"] = () if fields == "[]" else tuple(ProfileField(**field) for field in orjson.loads(fields))
+    values["emojis"] = emojis.from_text(values["emojis"])
     aliases = values["also_known_as"]
     values["also_known_as"] = () if aliases == "[]" else tuple(orjson.loads(aliases))
     return Account(**values)

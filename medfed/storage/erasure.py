@@ -36,7 +36,7 @@ _FORGET_SENT = sql("DELETE FROM outbox WHERE account_id = :id AND NOT kind IN :k
 _STRIP = sql(
     """
     UPDATE account SET display_name = '', summary = '', summary_source = '', avatar = '', header = '', fields = '[]',
-        also_known_as = '[]', moved_to = '', discoverable = 0, posts_count = 0, last_post_at = NULL,
+        emojis = '[]', also_known_as = '[]', moved_to = '', discoverable = 0, posts_count = 0, last_post_at = NULL,
         updated_at = :at, gone_at = :at
     WHERE id = :id
     """

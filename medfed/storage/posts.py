@@ -9,6 +9,7 @@ import orjson
 from medfed.domain.posts import Attachment, Composed, Mention, Poll, PollOption, Post, Requirement
 from medfed.kernel.clock import Millis
 from medfed.kernel.errors import NotFound
+from medfed.storage import emojis
 from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
 
@@ -78,11 +79,10 @@ _RECOUNT = sql(
     UPDATE post SET
         replies_count = (SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id),
         boosts_count = (SELECT COUNT(*) FROM post b WHERE b.boost_of_id = post.id),
-        likes_count = (SELECT COUNT(*) FROM reaction l WHERE l.post_id = post.id)
+        likes_count = (SELECT COUNT(DISTINCT l.account_id) FROM reaction l WHERE l.post_id = post.id)
     WHERE id IN :ids[]
     """
 )
-_LIKED_BY_URI = sql("SELECT post_id FROM reaction WHERE uri = :uri AND account_id = :account_id")
 _COUNT_REPLIES = sql(
     """
     UPDATE post SET replies_count = (
@@ -368,12 +368,6 @@ async def delete_all_of(tx: Transaction, account_id: int) -> None:
     await tx.run(_RECOUNT, ids=[row["id"] for row in touched])
 
 
-async def liked_by_uri(view: View, uri: str, account_id: int) -> int | None:
-    """The post that a Like of this account, known by its id, is about."""
-    found = await view.value(_LIKED_BY_URI, uri=uri, account_id=account_id)
-    return None if found is None else int(found)
-
-
 async def bury(tx: Transaction, uri: str, *, actor_uri: str, at: Millis) -> None:
     """Remember that an object was deleted, though we never had it (A05)."""
     if not uri:
@@ -600,6 +594,7 @@ def row_to_post(row: Row) -> Post:
     values["sensitive"] = bool(values["sensitive"])
     tags = values["tags"]
     values["tags"] = () if tags == "[]" else tuple(orjson.loads(tags))
+    values["emojis"] = emojis.from_text(values["emojis"])
     requires = values["requires"]
     values["requires"] = _requirement(orjson.loads(requires)) if requires else None
     return Post(**values)
@@ -619,5 +614,6 @@ def _values(post: Post) -> dict[str, Any]:
     values["local"] = int(post.local)
     values["sensitive"] = int(post.sensitive)
     values["tags"] = orjson.dumps(post.tags).decode()
+    values["emojis"] = emojis.as_text(post.emojis)
     values["requires"] = orjson.dumps(asdict(post.requires)).decode() if post.requires else ""
     return values

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from medfed.domain.emoji import EmojiCount
 from medfed.kernel.clock import Millis
 from medfed.kernel.paging import Page
 from medfed.storage.database import Transaction, View
@@ -11,13 +12,29 @@ from medfed.storage.statements import sql
 
 _LIKE = sql(
     """
-    INSERT INTO reaction (post_id, account_id, uri, at, id) VALUES (:post_id, :account_id, :uri, :at, :id)
+    INSERT INTO reaction (post_id, account_id, uri, at, id, emoji, emoji_id)
+    VALUES (:post_id, :account_id, :uri, :at, :id, :emoji, :emoji_id)
     ON CONFLICT DO NOTHING
     """
 )
-_UNLIKE = sql("DELETE FROM reaction WHERE post_id = :post_id AND account_id = :account_id RETURNING uri")
+_UNLIKE = sql(
+    "DELETE FROM reaction WHERE post_id = :post_id AND account_id = :account_id AND emoji = :emoji RETURNING uri"
+)
+_BY_URI = sql("SELECT post_id, emoji FROM reaction WHERE uri = :uri AND account_id = :account_id")
+_REACTS = sql("SELECT 1 FROM reaction WHERE post_id = :post_id AND account_id = :account_id LIMIT 1")
+_WITH_EMOJI = sql(
+    """
+    SELECT r.post_id, r.emoji, r.emoji_id, COUNT(*) AS held, MIN(r.id) AS first_id FROM reaction r
+    WHERE r.post_id IN :ids[] AND r.emoji <> ''
+    GROUP BY r.post_id, r.emoji, r.emoji_id
+    ORDER BY held DESC, first_id
+    """
+)
 _COUNT_LIKES = sql(
-    "UPDATE post SET likes_count = (SELECT COUNT(*) FROM reaction r WHERE r.post_id = post.id) WHERE id = :id"
+    """
+    UPDATE post SET likes_count = (SELECT COUNT(DISTINCT r.account_id) FROM reaction r WHERE r.post_id = post.id)
+    WHERE id = :id
+    """
 )
 _OF_VIEWER = sql(
     """
@@ -30,7 +47,16 @@ _OF_VIEWER = sql(
     SELECT 'pinned', post_id FROM pin WHERE account_id = :account_id AND post_id IN :ids[]
     """
 )
-_LIKERS = Paged("SELECT r.id, r.account_id FROM reaction r WHERE r.post_id = :post_id", "r.id")
+# Who reacts with several emojis is listed once.
+_LIKERS = Paged(
+    """
+    SELECT r.id, r.account_id FROM reaction r
+    WHERE r.post_id = :post_id AND NOT EXISTS (
+        SELECT 1 FROM reaction o WHERE o.post_id = r.post_id AND o.account_id = r.account_id AND o.id < r.id
+    )
+    """,
+    "r.id",
+)
 _BOOSTERS = Paged("SELECT b.id, b.account_id FROM post b WHERE b.boost_of_id = :post_id", "b.id")
 _KEEP = sql(
     """
@@ -53,21 +79,55 @@ class Reacted:
     pinned: frozenset[int] = frozenset()
 
 
-async def like(tx: Transaction, *, id_: int, post_id: int, account_id: int, uri: str, at: Millis) -> bool:
-    """Record a like; False if it was there."""
-    added = await tx.run(_LIKE, post_id=post_id, account_id=account_id, uri=uri, at=at, id=id_)
+async def like(
+    tx: Transaction,
+    *,
+    id_: int,
+    post_id: int,
+    account_id: int,
+    uri: str,
+    at: Millis,
+    emoji: str = "",
+    emoji_id: int | None = None,
+) -> bool:
+    """Record a like, or a reaction with an emoji; False if it was there."""
+    added = await tx.run(
+        _LIKE, post_id=post_id, account_id=account_id, uri=uri, at=at, id=id_, emoji=emoji, emoji_id=emoji_id
+    )
     if added:
         await tx.run(_COUNT_LIKES, id=post_id)
     return added > 0
 
 
-async def unlike(tx: Transaction, post_id: int, account_id: int) -> str | None:
-    """Take a like back; the activity id it had, or None."""
-    row = await tx.one_or_none(_UNLIKE, post_id=post_id, account_id=account_id)
+async def unlike(tx: Transaction, post_id: int, account_id: int, emoji: str = "") -> str | None:
+    """Take a like, or a reaction with an emoji, back; the activity id it had, or None."""
+    row = await tx.one_or_none(_UNLIKE, post_id=post_id, account_id=account_id, emoji=emoji)
     if row is None:
         return None
     await tx.run(_COUNT_LIKES, id=post_id)
     return str(row["uri"])
+
+
+async def by_uri(view: View, uri: str, account_id: int) -> tuple[int, str] | None:
+    """(post id, emoji) of the reaction of an account with this activity id."""
+    row = await view.one_or_none(_BY_URI, uri=uri, account_id=account_id)
+    return (row["post_id"], row["emoji"]) if row else None
+
+
+async def reacts(view: View, post_id: int, account_id: int) -> bool:
+    """Whether an account likes a post, or reacts to it in any other way."""
+    return await view.value(_REACTS, post_id=post_id, account_id=account_id) is not None
+
+
+async def with_emoji(view: View, ids: Iterable[int]) -> dict[int, list[EmojiCount]]:
+    """With which emojis was reacted to posts, and how often, most frequent first."""
+    wanted = list(set(ids))
+    found: dict[int, list[EmojiCount]] = {}
+    if wanted:
+        for row in await view.all(_WITH_EMOJI, ids=wanted):
+            reacted = EmojiCount(emoji=row["emoji"], emoji_id=row["emoji_id"], count=row["held"])
+            found.setdefault(row["post_id"], []).append(reacted)
+    return found
 
 
 async def of_viewer(view: View, account_id: int, ids: Iterable[int]) -> Reacted:

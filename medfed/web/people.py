@@ -16,7 +16,7 @@ from medfed.domain.relations import Relationship
 from medfed.edge import wants_page
 from medfed.kernel.clock import MINUTE
 from medfed.kernel.errors import Gone, Malformed, NotFound, RemoteFailure, Untrusted
-from medfed.kernel.html import clean, from_text, safe_url
+from medfed.kernel.html import clean, from_text, safe_url, with_pictures
 from medfed.kernel.paging import Page
 from medfed.moderation import report as reporting
 from medfed.net.fetch import WEBFINGER_TYPES, fetch_json
@@ -28,7 +28,7 @@ from medfed.verification.standing import states_for
 from medfed.web import casebook
 from medfed.web.casework import specialties
 from medfed.web.door import POLICY
-from medfed.web.present import around, items, one, people, person, post_path
+from medfed.web.present import around, items, one, people, person, pictures, post_path
 from medfed.web.proofs import credential_view
 from medfed.web.sent import number
 from medfed.web.sheet import asked_page, page, paging
@@ -141,12 +141,12 @@ async def _profile_view(view: View, visit: Visit, account: Account) -> ProfileVi
 
 
 def _bio(account: Account) -> Markup:
-    return Markup(clean(account.summary))  # noqa: S704  (cleaned just now)
+    return Markup(with_pictures(clean(account.summary), pictures(account.emojis)))  # noqa: S704  (cleaned just now)
 
 
 def _fact(account: Account, value: str) -> Markup:
     if not account.local:
-        return Markup(clean(value))  # noqa: S704  (cleaned just now)
+        return Markup(with_pictures(clean(value), pictures(account.emojis)))  # noqa: S704  (cleaned just now)
     return Markup(from_text(value, mention=lambda *_: None, hashtag=lambda name: f"/tags/{quote(name)}"))  # noqa: S704
 
 

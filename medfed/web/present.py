@@ -11,8 +11,9 @@ from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account
 from medfed.domain.cases import Case
 from medfed.domain.credentials import Credential, CredentialState
+from medfed.domain.emoji import Emoji, EmojiCount
 from medfed.domain.posts import Attachment, Mention, Poll, Post, Requirement
-from medfed.kernel.html import from_markdown, plain
+from medfed.kernel.html import from_markdown, plain, with_pictures
 from medfed.media import links
 from medfed.storage import accounts, cases, posts, reactions
 from medfed.storage.database import View
@@ -28,6 +29,7 @@ from medfed.web.views import (
     PollOptionView,
     PollView,
     PostView,
+    ReactionView,
     StampView,
     display_name,
 )
@@ -37,6 +39,7 @@ from medfed.web.words import N_
 _TAG: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _EXCERPT: Final = 280
 _LINE: Final = 140
+_REACTIONS: Final = 12
 
 
 # ── people and their stamps ──────────────────────────────────────────────────────────────────────────────────
@@ -84,7 +87,7 @@ def person(visit: Visit, account: Account, held: Sequence[Credential] = ()) -> P
     ranked = sorted(held, key=lambda each: _BEST_FIRST.index(each.state.value))
     avatar = links.picture(here, account.id, account.avatar, local=account.local)
     return PersonView(
-        name=account.name,
+        name=_without_pictures(account),
         handle=f"@{account.acct}",
         href=handle_path(account),
         kind="person" if account.kind == "Person" else "institution",
@@ -92,6 +95,19 @@ def person(visit: Visit, account: Account, held: Sequence[Credential] = ()) -> P
         stamps=tuple(stamp(each) for each in ranked),
         yours=visit.viewer is not None and visit.viewer.id == account.id,
     )
+
+
+def _without_pictures(account: Account) -> str:
+    """A name as our pages show it: a picture next to it could be taken for a stamp (N11)."""
+    name = account.name
+    for each in account.emojis:
+        name = name.replace(f":{each.shortcode}:", "")
+    return name.strip() or account.username
+
+
+def pictures(emojis: Iterable[Emoji]) -> dict[str, str]:
+    """Where the pictures of emojis are here, by name."""
+    return {each.shortcode: f"/media/emoji/{each.id}" for each in emojis}
 
 
 async def people(view: View, visit: Visit, ids: Iterable[int]) -> dict[int, PersonView]:
@@ -143,6 +159,7 @@ class Around:
     votes: Mapping[int, Sequence[int]] = field(default_factory=dict)
     cases: Mapping[int, Case] = field(default_factory=dict)
     reacted: Reacted = field(default_factory=Reacted)
+    emojis: Mapping[int, Sequence[EmojiCount]] = field(default_factory=dict)
 
 
 async def around(view: View, visit: Visit, shown: Sequence[Post]) -> Around:
@@ -165,6 +182,7 @@ async def around(view: View, visit: Visit, shown: Sequence[Post]) -> Around:
         votes=await posts.own_votes(view, viewer.id, polls) if viewer else {},
         cases=await cases.of_posts(view, whole),
         reacted=await reactions.of_viewer(view, viewer.id, whole) if viewer else Reacted(),
+        emojis=await reactions.with_emoji(view, [post.id for post in whole.values() if post.likes_count]),
     )
 
 
@@ -211,6 +229,7 @@ def one(visit: Visit, post: Post, gathered: Around, *, case: Case | None = None)
         replies=post.replies_count,
         relays=post.boosts_count,
         useful=post.likes_count,
+        reactions=_reactions(gathered.emojis.get(post.id, ())),
         did_relay=post.id in did.boosted,
         did_find_useful=post.id in did.liked,
         did_keep=post.id in did.kept,
@@ -219,6 +238,17 @@ def one(visit: Visit, post: Post, gathered: Around, *, case: Case | None = None)
         can_delete=own,
         can_accept=_can_accept(viewer, post, case),
         accepted=case is not None and case.accepted_post_id == post.id,
+    )
+
+
+def _reactions(counted: Sequence[EmojiCount]) -> tuple[ReactionView, ...]:
+    return tuple(
+        ReactionView(
+            emoji=each.emoji,
+            count=each.count,
+            src=f"/media/emoji/{each.emoji_id}" if each.emoji_id is not None else None,
+        )
+        for each in counted[:_REACTIONS]
     )
 
 
@@ -246,7 +276,7 @@ def content(post: Post, named: Sequence[Mention], here: Here) -> Markup:
             name, _, domain = mention.handle.partition("@")
             ours = f"/@{name}" if domain == here.domain else f"/@{mention.handle}"
             html = html.replace(f'href="{escape(mention.url)}"', f'href="{escape(ours)}"')
-    return Markup(html)  # noqa: S704  (kernel.html made it)
+    return Markup(with_pictures(html, pictures(post.emojis)))  # noqa: S704  (kernel.html made it)
 
 
 def attachments(

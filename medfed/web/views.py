@@ -472,6 +472,15 @@ class PollView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionView:
+    """How many reacted with an emoji; `src` is its picture, if it is a custom one."""
+
+    emoji: str
+    count: int
+    src: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PostView:
     """A post with everything its reader may do with it."""
 
@@ -498,6 +507,7 @@ class PostView:
     replies: int = 0
     relays: int = 0
     useful: int = 0
+    reactions: tuple[ReactionView, ...] = ()
     did_relay: bool = False
     did_find_useful: bool = False
     did_keep: bool = False

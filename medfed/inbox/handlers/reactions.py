@@ -1,6 +1,7 @@
-"""Like and Announce, and their Undo."""
+"""Like, EmojiReact and Announce, and their Undo."""
 
-from medfed.activitypub.wire import reference
+from medfed.activitypub.emoji import reaction_of
+from medfed.activitypub.wire import PeerEmoji, reference
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post, visibility_of
 from medfed.inbox.admit import Admitted
@@ -9,18 +10,26 @@ from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
 from medfed.posts import react, read
-from medfed.storage import posts, relations
+from medfed.storage import emojis, posts, reactions, relations
 from medfed.storage.database import Transaction, View
 
 
 async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
-    """A peer's actor finds a post useful."""
+    """A peer's actor finds a post useful, or reacts to it with an emoji."""
     post = await _reachable(tx, use, admitted)
     if post is None:
         return "no such post"
     if await posts.tombstone(tx, admitted.activity.id, admitted.actor.uri) is not None:
         return "was undone already"
-    added = await react.liked(tx, use.here, admitted.actor, post, admitted.activity.id)
+    said = reaction_of(admitted.activity.document)
+    emoji_id = None
+    if said.url:
+        named = (PeerEmoji(shortcode=said.emoji.strip(":"), url=said.url),)
+        (pictured,) = await emojis.put(tx, admitted.actor.host, named, use.here.ids.new)
+        emoji_id = pictured.id
+    added = await react.liked(
+        tx, use.here, admitted.actor, post, admitted.activity.id, emoji=said.emoji, emoji_id=emoji_id
+    )
     return "liked" if added else "was liked already"
 
 
@@ -50,13 +59,17 @@ async def announce(tx: Transaction, use: Handling, admitted: Admitted, resolved:
 
 
 async def undo_like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
-    """A like is taken back. The like's id is remembered, so that its replay does not revive it (A04)."""
+    """A like or a reaction is taken back. The like's id is remembered, so that its replay does not revive it (A04)."""
     undone = admitted.activity.object or {}
     await posts.bury(tx, admitted.activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
+    known = await reactions.by_uri(tx, admitted.activity.object_id, admitted.actor.id)
+    if known is not None:
+        await react.unliked(tx, admitted.actor, await posts.get(tx, known[0]), known[1])
+        return "unliked"
     post = await posts.find_by_uri(tx, reference(undone.get("object")))
     if post is None:
         return "no such post"
-    done = await react.unliked(tx, admitted.actor, post)
+    done = await react.unliked(tx, admitted.actor, post, reaction_of(undone).emoji)
     return "unliked" if done is not None else "was not liked"
 
 
@@ -81,9 +94,9 @@ async def undo_by_id(tx: Transaction, use: Handling, admitted: Admitted, resolve
     if passed is not None and passed.is_boost:
         return await undo_announce(tx, use, admitted, resolved)
     await posts.bury(tx, activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
-    post_id = await posts.liked_by_uri(tx, activity.object_id, admitted.actor.id)
-    if post_id is not None:
-        await react.unliked(tx, admitted.actor, await posts.get(tx, post_id))
+    known = await reactions.by_uri(tx, activity.object_id, admitted.actor.id)
+    if known is not None:
+        await react.unliked(tx, admitted.actor, await posts.get(tx, known[0]), known[1])
         return "unliked"
     return await relating.undo_by_id(tx, admitted)
 

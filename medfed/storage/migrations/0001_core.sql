@@ -26,6 +26,9 @@ CREATE TABLE account (
     avatar          TEXT NOT NULL,                  -- remote URL, or media key of a local account
     header          TEXT NOT NULL,
     fields          TEXT NOT NULL,                  -- [{name, value}]
+    emojis          TEXT NOT NULL,                  -- [[id, shortcode]] of a peer's name, summary and fields
+    featured_uri    TEXT NOT NULL,
+    featured_at     BIGINT NOT NULL DEFAULT 0,      -- when what a peer has pinned was last asked for
     also_known_as   TEXT NOT NULL,
     moved_to        TEXT NOT NULL,
     moved_at        BIGINT,                         -- when its followers were last taken along
@@ -142,7 +145,7 @@ CREATE TABLE post (
     boost_of_id     BIGINT REFERENCES post (id) ON DELETE CASCADE,
     conversation_id BIGINT NOT NULL,                -- id of the oldest post of the thread that we know
     tags            TEXT NOT NULL,                  -- JSON array of folded hashtags
-    emojis          TEXT NOT NULL,
+    emojis          TEXT NOT NULL,                  -- [[id, shortcode]]
     published_at    BIGINT NOT NULL,
     edited_at       BIGINT,
     stored_at       BIGINT NOT NULL,
@@ -259,10 +262,21 @@ CREATE TABLE reaction (
     uri        TEXT NOT NULL,                       -- of the Like
     at         BIGINT NOT NULL,
     id         BIGINT NOT NULL UNIQUE,
-    PRIMARY KEY (post_id, account_id)
+    emoji      TEXT NOT NULL DEFAULT '',            -- '' is a plain like; custom ones are :shortcode:
+    emoji_id   BIGINT,                              -- the picture of a custom one
+    PRIMARY KEY (post_id, account_id, emoji)
 );
 CREATE INDEX reaction_by_account ON reaction (account_id, id);
 CREATE INDEX reaction_by_uri ON reaction (uri);
+
+-- Custom emojis of peers.
+CREATE TABLE emoji (
+    id        BIGINT PRIMARY KEY,
+    host      TEXT NOT NULL,
+    shortcode TEXT NOT NULL,
+    url       TEXT NOT NULL,
+    UNIQUE (host, shortcode)
+);
 
 CREATE TABLE bookmark (
     id         BIGINT PRIMARY KEY,
