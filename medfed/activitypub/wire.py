@@ -15,6 +15,7 @@ from medfed.activitypub.uris import authority_of, same_origin
 from medfed.domain.accounts import KINDS
 from medfed.domain.posts import Requirement
 from medfed.kernel import limits
+from medfed.kernel.blurhash import is_blurhash
 from medfed.kernel.clock import DAY, HOUR, Millis, parse_iso
 from medfed.kernel.errors import BadSignature, Malformed, OriginMismatch
 
@@ -531,7 +532,7 @@ def _attachment(item: Document, url: str) -> PeerAttachment:
         mime=mime,
         kind=family if family in ("image", "video", "audio") else _KIND_OF_TYPE.get(type_of(item), "unknown"),
         description=text_of(item, "name", limits.ALT_TEXT) or text_of(item, "summary", limits.ALT_TEXT),
-        blurhash=blurhash if len(blurhash) >= 6 and set(blurhash) <= _BASE83 else "",
+        blurhash=blurhash if is_blurhash(blurhash) else "",
         width=_pixels(item, "width"),
         height=_pixels(item, "height"),
         focus=_focus(item.get("focalPoint")),
@@ -539,7 +540,6 @@ def _attachment(item: Document, url: str) -> PeerAttachment:
 
 
 _KIND_OF_TYPE: Final = {"Image": "image", "Video": "video", "Audio": "audio"}
-_BASE83: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~")
 
 
 def _pixels(item: Document, name: str) -> int:

@@ -7,7 +7,6 @@ behind the first can be served (E11, E12, E17, E18).
 import asyncio
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ SIDE: Final = 3_840
 _KEEP: Final = "keep"
 _AVATAR: Final = "400x400"
 _HEADER: Final = "1500x500"
-_BLURHASH: Final = re.compile(r"[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{6,128}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,14 +116,6 @@ def checked_focus(x: float, y: float) -> tuple[float, float]:
     if not (isfinite(x) and isfinite(y) and abs(x) <= 1 and abs(y) <= 1):
         raise Invalid("the focal point is two numbers from -1 to 1", {"focus": "from -1 to 1"})
     return x, y
-
-
-def is_blurhash(text: str) -> bool:
-    """Whether a peer's blurhash has the length that its first digit says, and only its digits (E14)."""
-    if not _BLURHASH.fullmatch(text):
-        return False
-    size = decode.DIGITS.index(text[0])
-    return len(text) == 4 + 2 * (size % 9 + 1) * (size // 9 + 1)
 
 
 def _brand(data: bytes) -> bytes:

@@ -40,7 +40,6 @@ _RETRY = sql(
 _REVIVE = sql(
     "UPDATE inbox_log SET state = 'waiting', next_at = :now, attempts = 0 WHERE state = 'dead' AND state <> 'done'"
 )
-_SEEN = sql("SELECT state FROM inbox_log WHERE uri = :uri")
 _COUNT = sql("SELECT state, COUNT(*) AS n FROM inbox_log WHERE state <> 'done' GROUP BY state")
 _NEXT = sql("SELECT MIN(next_at) FROM inbox_log WHERE state = 'waiting'")
 _FORGET_BODIES = sql(
@@ -118,11 +117,6 @@ async def retry_at(tx: Transaction, id_: int, *, next_at: Millis, note: str) -> 
 async def revive(tx: Transaction, now: Millis) -> int:
     """Let arrivals that we failed to apply be tried again; how many."""
     return await tx.run(_REVIVE, now=now)
-
-
-async def state_of(view: View, uri: str) -> str | None:
-    """What became of the activity with this id, if it ever arrived."""
-    return await view.value(_SEEN, uri=uri)
 
 
 async def counts(view: View) -> dict[str, int]:

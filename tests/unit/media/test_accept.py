@@ -13,11 +13,12 @@ from PIL import Image, PngImagePlugin
 from medfed.activitypub.here import Here
 from medfed.activitypub.uris import Uris
 from medfed.kernel import limits
+from medfed.kernel.blurhash import is_blurhash
 from medfed.kernel.clock import FixedClock
 from medfed.kernel.errors import Invalid, TooLarge, Unsupported
 from medfed.kernel.ids import Ids
 from medfed.kernel.secrets import Vault
-from medfed.media.accept import Images, check_kind, checked_focus, is_blurhash
+from medfed.media.accept import Images, check_kind, checked_focus
 from medfed.media.blobs import FileBlobs
 from medfed.media.decode import blurhash
 
@@ -235,18 +236,6 @@ def test_an_image_of_one_byte_too_many_is_refused() -> None:
 def test_a_focal_point_outside_the_image_is_refused(point: tuple[float, float]) -> None:
     with pytest.raises(Invalid):
         checked_focus(*point)
-
-
-@pytest.mark.case("E14")
-@pytest.mark.parametrize(
-    "text", ["", "abc", "LEHV6nWB2yk8pyo0adR*.7kCMdn", "LEHV6nWB2yk8pyo0adR*.7kCMdnjé", "L" * 200, '"' * 28]
-)
-def test_a_malformed_blurhash_is_none(text: str) -> None:
-    assert not is_blurhash(text)
-
-
-def test_a_well_formed_blurhash_is_one() -> None:
-    assert is_blurhash("LEHV6nWB2yk8pyo0adR*.7kCMdnj")
 
 
 def test_a_blurhash_begins_with_the_average_colour() -> None:
