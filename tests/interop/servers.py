@@ -365,32 +365,39 @@ def _objects(document: Mapping[str, Any]) -> set[str]:
 
 def install() -> str:
     """Install the peer below .interop once, and say which node runs it. Raises Unavailable."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        raise Unavailable("there is no Node with npm on this machine")
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    with (INSTALLED.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()
-        done = INSTALLED / "installed"
-        if not done.exists() or done.read_text() != wanted:
-            _install(npm)
-            done.write_text(wanted)
-        shutil.copy(SOURCE / "server.mjs", INSTALLED)
+    install_packages(SOURCE, INSTALLED, "Fedify")
     return _node()
 
 
-def _install(npm: str) -> None:
+def install_packages(source: Path, installed: Path, what: str) -> str:
+    """Install what the lock in `source` says, once, and the scripts there; the Node to run them. Raises Unavailable."""
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        raise Unavailable("there is no Node with npm on this machine")
+    installed.mkdir(parents=True, exist_ok=True)
+    with (installed.parent / f"lock-{installed.name}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = hashlib.sha256((source / "package-lock.json").read_bytes()).hexdigest()
+        done = installed / "installed"
+        if not done.exists() or done.read_text() != wanted:
+            _install(npm, source, installed, what)
+            done.write_text(wanted)
+        for script in source.glob("*.mjs"):
+            shutil.copy(script, installed)
+    return node
+
+
+def _install(npm: str, source: Path, installed: Path, what: str) -> None:
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(SOURCE / name, INSTALLED)
+        shutil.copy(source / name, installed)
     command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
     try:
-        subprocess.run(command, cwd=INSTALLED, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=True)
+        subprocess.run(command, cwd=installed, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=True)
     except subprocess.CalledProcessError as error:
         last = (error.stderr.strip() or "no message").splitlines()[-1]
-        raise Unavailable(f"npm could not install Fedify: {last}") from error
+        raise Unavailable(f"npm could not install {what}: {last}") from error
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"npm did not install Fedify within {INSTALL_SECONDS} s") from error
+        raise Unavailable(f"npm did not install {what} within {INSTALL_SECONDS} s") from error
 
 
 def _node() -> str:
