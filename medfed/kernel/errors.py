@@ -138,6 +138,11 @@ class RemoteFailure(MedfedError):
         self.host = host
         self.remote_status = remote_status
 
+    @property
+    def safe(self) -> str:
+        """Who failed, and nothing of how: that is for the log."""
+        return f"{self.host or 'another server'} did not answer as it should; try again later"
+
 
 class Unreachable(RemoteFailure):
     """Worth trying again; `retry_after` (seconds) is what the other side asked for, if it did."""

@@ -109,6 +109,19 @@ _ADOPT = sql(
     RETURNING id, conversation_id
     """
 )
+_NARROW_CONVERSATION = sql(
+    """
+    UPDATE post SET visibility = CASE visibility WHEN 'followers' THEN 'direct' ELSE 'verified' END,
+        requires = CASE visibility WHEN 'followers' THEN requires ELSE :requires END
+    WHERE conversation_id = :id AND local = 0 AND visibility IN ('public', 'unlisted', 'followers')
+    """
+)
+_DROP_TAGS_OF_CLOSED = sql(
+    """
+    DELETE FROM post_tag
+    WHERE post_id IN (SELECT p.id FROM post p WHERE p.conversation_id = :id AND p.visibility = 'verified')
+    """
+)
 _MERGE_CONVERSATION = sql("UPDATE post SET conversation_id = :to_id WHERE conversation_id = :from_id")
 
 _MENTIONS = sql(
@@ -386,9 +399,15 @@ async def is_settled(view: View, uri: str, actor_uri: str) -> bool:
 
 
 async def adopt_replies(tx: Transaction, post: Post) -> None:
-    """Hang under a newly stored post the replies that arrived before it, but for those that it stands below."""
+    """Hang under a newly stored post the replies that arrived before it, but for those that it stands below.
+
+    Under a closed one they are for no more readers than it is, as if they had come after it (M14).
+    """
     orphans = await tx.all(_ADOPT, id=post.id, account_id=post.account_id, uri=post.uri)
     for conversation_id in {row["conversation_id"] for row in orphans} - {post.conversation_id}:
+        if post.visibility == "verified":
+            await tx.run(_NARROW_CONVERSATION, id=conversation_id, requires=_values(post)["requires"])
+            await tx.run(_DROP_TAGS_OF_CLOSED, id=conversation_id)
         await tx.run(_MERGE_CONVERSATION, to_id=post.conversation_id, from_id=conversation_id)
     if orphans:
         await tx.run(_COUNT_REPLIES, id=post.id)

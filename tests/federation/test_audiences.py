@@ -14,10 +14,11 @@ from medfed.kernel.errors import Forbidden, Invalid
 from medfed.kernel.ids import Ids
 from medfed.kernel.paging import Page
 from medfed.kernel.secrets import Vault
-from medfed.posts import compose
+from medfed.posts import compose, read
 from medfed.relations import follow as relating
 from medfed.storage import accounts, posts, reactions
 from medfed.verification.attest import Statement, attest
+from tests.federation.conftest import Open
 from tests.support.stranger import PUBLIC, Answer, Document, Puppet, Stranger, get_letter
 from tests.support.world import Site, World, a_world
 
@@ -259,6 +260,33 @@ async def test_a_peers_answer_to_a_closed_case_is_not_open_here() -> None:
             assert stored is not None
             assert stored.visibility == expected
             assert stored.requires == (PHYSICIANS if expected == "verified" else None)
+
+
+@pytest.mark.case("M14")
+async def test_answers_that_came_before_their_closed_case_are_closed_with_it(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        lyon, friend, _ = await _scene(world)
+        await lyon.judges(friend.home.authority, Level.TRUSTED)
+        case = friend.note(
+            "<p>CANARY</p>", to=[f"{friend.uri}/verified"], cc=None, audiencePolicy={"minAssurance": "low"}
+        )
+        del friend.home.documents[case["id"].removeprefix(friend.home.base)]
+        answer = friend.note(
+            "<p>CANARY #canary</p>", inReplyTo=case["id"], tag=[{"type": "Hashtag", "name": "#canary"}]
+        )
+        below = friend.note("<p>CANARY</p>", inReplyTo=answer["id"], to=[friend.followers], cc=None)
+        for note in (answer, below, case):
+            assert await friend.tells(lyon, friend.create(note)) == "done: stored"
+        async with lyon.instance.store.view() as view:
+            found = await posts.find_by_uris(view, [note["id"] for note in (case, answer, below)])
+            assert [found[note["id"]].visibility for note in (case, answer, below)] == [
+                "verified",
+                "verified",
+                "direct",
+            ]
+            assert found[answer["id"]].requires == found[case["id"]].requires
+            assert found[answer["id"]].in_reply_to_id == found[case["id"]].id
+            assert not await read.readable(view, lyon.instance.here, None, list(found.values()))
 
 
 # ── delivery ─────────────────────────────────────────────────────────────────────────────────────────────────
