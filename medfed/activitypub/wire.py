@@ -147,7 +147,6 @@ def link_of(value: object) -> str:
     return ""
 
 
-# ── activities ───────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerEmoji:
     """A custom emoji that a document names, and where its picture is."""
@@ -171,6 +170,7 @@ def emojis_of(document: Document) -> tuple[PeerEmoji, ...]:
     return tuple(found.values())
 
 
+# ── activities ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,9 +263,9 @@ class PeerActor:
     icon: str
     image: str
     fields: tuple[tuple[str, str], ...]
-    also_known_as: tuple[str, ...]
     emojis: tuple[PeerEmoji, ...]
     featured: str
+    also_known_as: tuple[str, ...]
     moved_to: str
     locked: bool
     discoverable: bool
@@ -304,9 +304,9 @@ def read_actor(document: Document, now: Millis) -> PeerActor:
         icon=_picture(document.get("icon")),
         image=_picture(document.get("image")),
         fields=_fields(document),
-        also_known_as=addressees({"to": document.get("alsoKnownAs")}, "to")[: limits.ALSO_KNOWN_AS],
         emojis=emojis_of(document),
         featured=_own(id_, document.get("featured")),
+        also_known_as=addressees({"to": document.get("alsoKnownAs")}, "to")[: limits.ALSO_KNOWN_AS],
         moved_to=reference(document.get("movedTo")),
         locked=flag_of(document, "manuallyApprovesFollowers"),
         discoverable=document.get("discoverable") is not False,
@@ -416,8 +416,8 @@ class PeerPost:
     to: tuple[str, ...]
     cc: tuple[str, ...]
     hashtags: tuple[str, ...]
-    mentions: tuple[str, ...]
     emojis: tuple[PeerEmoji, ...]
+    mentions: tuple[str, ...]
     attachments: tuple[PeerAttachment, ...]
     poll: PeerPoll | None
     requires: Requirement | None
@@ -432,6 +432,19 @@ class PeerPost:
 POST_KINDS: Final = frozenset(
     {"Note", "Question", "Article", "Page", "Image", "Video", "Audio", "Event", "Document", "ChatMessage"}
 )
+
+
+NO_POSTS: Final = KINDS | frozenset({
+    "Accept", "Add", "Announce", "Arrive", "Block", "Create", "Delete", "Dislike", "Flag", "Follow", "Ignore", "Invite",
+    "Join", "Leave", "Like", "Listen", "Move", "Offer", "Read", "Reject", "Remove", "TentativeAccept",
+    "TentativeReject", "Travel", "Undo", "Update", "View", "Activity", "IntransitiveActivity", "EmojiReact",
+    "CredentialRequest", "Collection", "OrderedCollection", "CollectionPage", "OrderedCollectionPage", "Link",
+    "Mention", "Hashtag", "Emoji", "PropertyValue", "Tombstone", "Relationship", "Key", "Multikey",
+    "VerifiableCredential", "VerifiablePresentation", "DataIntegrityProof",
+})  # fmt: skip
+"""What is no post, whoever calls it one: activities, collections, actors, links, keys and proofs (A16)."""
+
+_LONGEST_KIND: Final = 60
 
 
 def read_post(document: Document, now: Millis) -> PeerPost:
@@ -468,8 +481,8 @@ def read_post(document: Document, now: Millis) -> PeerPost:
         to=addressees(document, "to"),
         cc=addressees(document, "cc", "audience"),
         hashtags=_names(tags, "Hashtag"),
-        mentions=_mentions(tags),
         emojis=emojis_of(document),
+        mentions=_mentions(tags),
         attachments=_attachments(document),
         poll=_poll(document, now) if kind == "Question" else None,
         requires=_requirement(document),
@@ -478,10 +491,17 @@ def read_post(document: Document, now: Millis) -> PeerPost:
 
 
 def _post_kind(document: Document) -> str:
-    """The first of the types that is one of a post; '' when none is."""
+    """The first of the types that is one of a post; '' when none is.
+
+    Any other kind of object is one, too, if it says something: whatever servers will think of is shown as text.
+    """
     kinds = document.get("type")
-    named = kinds if isinstance(kinds, list) else [kinds]
-    return next((kind for kind in named if isinstance(kind, str) and kind in POST_KINDS), "")
+    named = [kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if isinstance(kind, str)]
+    known = next((kind for kind in named if kind in POST_KINDS), "")
+    if known or not named or any(kind in NO_POSTS for kind in named):
+        return known
+    says = any(text_of(document, name, 1) for name in ("content", "summary", "name"))
+    return named[0] if says and 0 < len(named[0]) <= _LONGEST_KIND and named[0].isprintable() else ""
 
 
 def _content(document: Document, kind: str) -> str:

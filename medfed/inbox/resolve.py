@@ -54,7 +54,8 @@ async def post(fetchers: Fetchers, admitted: Admitted) -> Resolved:
         said = read_post(activity.object, fetchers.here.now())
     if said.author != activity.actor:
         raise OriginMismatch("the object is not by the activity's actor")
-    if activity.kind == "Create" and not said.is_vote:
+    is_new = activity.kind == "Create" or await fetchers.posts.known(said.id) is None
+    if is_new and not said.is_vote:
         await fetchers.posts.ancestors(said.in_reply_to, budget)
     return Resolved(said=said, around=await fetchers.posts.around(said, budget))
 

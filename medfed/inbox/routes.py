@@ -34,6 +34,7 @@ ROUTES: Final = (
     _receives("Update", ACTORS, credentials.update_actor, resolve.actor),
     _receives("Update", CREDENTIALS, credentials.update_list),
     _receives("Update", POSTS, posts.update, resolve.post),
+    _receives("Update", ANY, posts.update, resolve.post),
     _receives("Delete", ANY, credentials.delete),
     _receives("Add", ANY, credentials.add, resolve.added),
     _receives("Remove", ANY, credentials.remove),

@@ -212,9 +212,9 @@ async def test_a_deletion_that_overtakes_the_post_keeps_it_out() -> None:
 
 
 @pytest.mark.case("A06")
-async def test_an_update_of_what_is_unknown_changes_nothing() -> None:
+async def test_an_update_of_what_is_unknown_by_somebody_whom_nobody_follows_changes_nothing() -> None:
     async with a_world("lyon.test") as world:
-        lyon, alice = await _stranger(world)
+        lyon, alice = await _stranger(world, follows=False)
         update = alice.activity("Update", alice.note(updated=iso(world.clock.now())))
         assert await alice.tells(lyon, update) == "done: unknown post"
         await _suspend(lyon, alice.handle)
@@ -635,7 +635,7 @@ async def test_what_is_not_understood_is_accepted_ignored_and_kept_with_the_reas
         for kind in ("Arrive", "Dislike", "View", "TentativeAccept", "https://example.org/Zap"):
             said = alice.activity(kind, ME, **{"https://example.org/term": {"x": [1, 2]}})
             assert (await alice.tells(lyon, said)).startswith(f"done: not understood: {kind}")
-        said = alice.activity("Create", alice.note() | {"type": "Spaceship"})
+        said = alice.activity("Create", alice.note() | {"type": "Tombstone"})
         assert (await alice.tells(lyon, said)).startswith("refused: Malformed")
         after = await lyon.contents()
         assert {name for name in after if after[name] != before[name]} == {"inbox_log"}

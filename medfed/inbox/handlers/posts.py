@@ -1,16 +1,22 @@
 """Create, Update and Delete of posts; Add to a thread."""
 
+from typing import Final
+
 from medfed.activitypub.wire import PeerPost
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post
 from medfed.inbox.admit import Admitted
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
+from medfed.kernel.clock import DAY
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
 from medfed.posts import read, receive
 from medfed.posts.gather import tell_of_answer
 from medfed.storage import accounts, notifications, posts, relations
 from medfed.storage.database import Transaction, View
+
+LATE: Final = 7 * DAY
+"""For how long after its publication an Update may bring a post that we do not have."""
 
 
 async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
@@ -54,15 +60,25 @@ async def _answers_a_closed_case(view: View, said: PeerPost) -> bool:
 
 
 async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
-    """New words, or new counts of a poll."""
+    """New words, or new counts of a poll; of a post that we never had, if it concerns a member, all of it."""
     said = resolved.said
-    post = await posts.find_by_uri(tx, said.id) if said is not None else None
-    if said is None or post is None:
-        return "unknown post"
+    if said is None:
+        return "nothing to update"
+    post = await posts.find_by_uri(tx, said.id)
+    if post is None:
+        return await _create_late(tx, use, admitted, resolved, said)
     if post.account_id != admitted.actor.id:
         raise OriginMismatch("only its author changes a post")
     revised = await receive.revise(tx, use.here, post, admitted.actor, said, resolved.around)
     return "revised" if revised else "nothing newer"
+
+
+async def _create_late(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved, said: PeerPost) -> str:
+    """The Create got lost, or is slower. What is old, or concerns nobody here, we did not miss."""
+    old = said.published is None or use.here.now() - said.published > LATE
+    if said.is_vote or old or not await _is_wanted(tx, admitted, resolved):
+        return "unknown post"
+    return await create(tx, use, admitted, resolved)
 
 
 async def update_actor(_tx: Transaction, _use: Handling, _admitted: Admitted, _resolved: Resolved) -> str:
