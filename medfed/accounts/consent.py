@@ -7,7 +7,7 @@ what is asked for, and `grant` or `deny` for where to send the browser.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlencode, urlsplit
 
 from medfed.accounts.tokens import check_scopes
@@ -33,13 +33,14 @@ _FOLLOW: Final = frozenset(
 
 
 class Denied(Invalid):
-    """OAuth's own kind of refusal: `code` is one of RFC 6749's."""
+    """OAuth's own kind of refusal: `code` is one of RFC 6749's, `scheme` how the application tried to say who it is."""
 
     status = 400
 
-    def __init__(self, code: str, description: str) -> None:
+    def __init__(self, code: str, description: str, *, scheme: Literal["Basic", "Bearer"] = "Bearer") -> None:
         super().__init__(description)
         self.code = code
+        self.scheme = scheme
         self.status = 401 if code == "invalid_client" else 400
 
 

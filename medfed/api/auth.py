@@ -31,16 +31,31 @@ def bearer(request: Request) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
+class InvalidToken(Unauthenticated):
+    """A token came, and it is none, or none any more (RFC 6750, 3.1)."""
+
+    def __init__(self) -> None:
+        super().__init__("the access token is invalid")
+
+
+class InsufficientScope(Forbidden):
+    """The token is not good for this; any one of `scopes` would be (RFC 6750, 3.1)."""
+
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        super().__init__("this action is outside the authorized scopes")
+        self.scopes = scopes
+
+
 async def identify(view: View, token: str) -> Caller:
-    """Whose a token is. Raises Unauthenticated, and Forbidden for a member whose login is not open."""
+    """Whose a token is. Raises InvalidToken, and Forbidden for a member whose login is not open."""
     known = await oauth.find_token(view, hash_token(token))
     if known is None:
-        raise Unauthenticated("the access token is invalid")
+        raise InvalidToken
     if known.account_id is None:
         return Caller(token=known, member=None)
     member = await accounts.find_member(view, known.account_id)
     if member is None:
-        raise Unauthenticated("the access token is invalid")
+        raise InvalidToken
     if not member.may_sign_in:
         raise Forbidden(_why_closed(member))
     return Caller(token=known, member=member)
@@ -61,7 +76,7 @@ def check(caller: Caller | None, *, who: Who, scopes: tuple[str, ...]) -> None:
             raise Unauthenticated("the access token is missing")
         return
     if scopes and not any(covers(caller.token.scopes, scope) for scope in scopes):
-        raise Forbidden("this action is outside the authorized scopes")
+        raise InsufficientScope(scopes)
     if who in ("member", "admin") and caller.member is None:
         raise Unauthenticated("this method requires an authenticated user")
     if who == "admin" and (caller.member is None or not caller.member.is_at_least("admin")):

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import unquote_plus, urlsplit
 
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from medfed.accounts.consent import DEFAULT_SCOPE, OUT_OF_BAND, Denied, check_ro
 from medfed.accounts.tokens import SCOPES, check_scopes
 from medfed.activitypub.here import Here
 from medfed.api import entities
+from medfed.api.auth import InvalidToken
 from medfed.api.calls import Call, empty
 from medfed.api.params import Params
 from medfed.edge import Json
@@ -131,7 +132,7 @@ async def verify_app(call: Call) -> Response:
     async with call.store.view() as view:
         app = await oauth.find_app_by_id(view, app_id) if app_id is not None else None
     if app is None:
-        raise Unauthenticated("the access token is invalid")
+        raise InvalidToken
     return Json(entities.app(app))
 
 
@@ -147,6 +148,8 @@ async def token(call: Call) -> Response:
             return await _for_the_app(call)
         case "password" if is_test_mode(call.instance):
             return await _for_a_password(call)
+        case "":
+            raise Denied("invalid_request", "grant_type is missing")
         case _:
             raise Denied("unsupported_grant_type", "only authorization_code and client_credentials are supported")
 
@@ -228,26 +231,32 @@ async def _new_token(
 
 async def _client(view: View, call: Call) -> tuple[App, bool]:
     """(the application that asks, whether it proved it with its secret). Raises Denied for a wrong secret."""
+    # RFC 6749, 5.2: the scheme of the challenge is the one that was tried.
+    scheme: Literal["Basic", "Bearer"] = "Basic" if _is_basic(call) else "Bearer"
     client_id, secret = _credentials(call)
     app = await oauth.find_app(view, client_id)
     if app is None:
-        raise Denied("invalid_client", "the application is not known here")
+        raise Denied("invalid_client", "the application is not known here", scheme=scheme)
     if secret is None:
         return app, False
     if not hmac.compare_digest(hash_token(secret), app.client_secret):
-        raise Denied("invalid_client", "the client secret is wrong")
+        raise Denied("invalid_client", "the client secret is wrong", scheme=scheme)
     return app, True
+
+
+def _is_basic(call: Call) -> bool:
+    return call.request.headers.get("authorization", "").partition(" ")[0].lower() == "basic"
 
 
 def _credentials(call: Call) -> tuple[str, str | None]:
     """Of the Basic header (RFC 6749, 2.3.1), else of the form."""
-    scheme, _, encoded = call.request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
+    if not _is_basic(call):
         return call.params.text("client_id"), call.params.optional_text("client_secret") or None
+    encoded = call.request.headers["authorization"].partition(" ")[2]
     try:
         client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
-        raise Denied("invalid_client", "the Authorization header cannot be read") from None
+        raise Denied("invalid_client", "the Authorization header cannot be read", scheme="Basic") from None
     return unquote_plus(client_id), unquote_plus(secret)
 
 

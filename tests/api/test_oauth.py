@@ -4,7 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -243,7 +243,7 @@ async def test_a_known_application_is_told_what_it_asks_wrongly(app: App, change
 
 @pytest.mark.case("F02")
 @pytest.mark.parametrize(
-    "grant", ["password", "implicit", "refresh_token", "", "urn:ietf:params:oauth:grant-type:jwt-bearer"]
+    "grant", ["password", "implicit", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer"]
 )
 async def test_other_grants_are_refused(app: App, grant: str) -> None:
     body = {
@@ -255,6 +255,28 @@ async def test_other_grants_are_refused(app: App, grant: str) -> None:
     }
     refused = await app.client.post("/oauth/token", body)
     assert (refused.status, refused.json["error"]) == (400, "unsupported_grant_type")
+
+
+async def test_a_missing_grant_is_named(app: App) -> None:
+    refused = await app.client.form("/oauth/token", ("client_id", app.client_id))
+    assert (refused.status, refused.json["error"]) == (400, "invalid_request")
+
+
+async def test_a_refusal_names_the_scheme_and_the_reason(app: App) -> None:
+    fields = (("grant_type", "client_credentials"),)
+    basic = base64.b64encode(f"{app.client_id}:wrong".encode()).decode()
+    body = urlencode(fields).encode()
+    headers = {"content-type": "application/x-www-form-urlencoded", "authorization": f"Basic {basic}"}
+    tried = await app.client.send("POST", "/oauth/token", body, headers)
+    assert tried.headers["www-authenticate"] == 'Basic realm="medfed"'
+    missing = await app.client.get("/api/v1/timelines/home")
+    assert missing.headers["www-authenticate"] == 'Bearer realm="medfed"'
+    wrong = await Client(site=app.site, token="nonsense").get("/api/v1/timelines/home")
+    assert 'error="invalid_token"' in wrong.headers["www-authenticate"]
+    narrow = await signed_in(app.site, "dr-dupont", "read:accounts")
+    outside = await narrow.get("/api/v1/timelines/home")
+    assert outside.status == 403
+    assert 'error="insufficient_scope", scope="read:statuses"' in outside.headers["www-authenticate"]
 
 
 @pytest.mark.case("F24")
