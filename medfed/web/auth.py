@@ -9,7 +9,7 @@ from medfed.accounts.passwords import hash_password
 from medfed.accounts.register import SignUp, SignUpRules, check_sign_up, confirm, new_keys, sign_up
 from medfed.kernel.clock import MINUTE
 from medfed.kernel.errors import Invalid, NotFound, Unauthenticated
-from medfed.web.consent import once_signed_in
+from medfed.web.consent import lead_on, once_signed_in
 from medfed.web.problems import in_words
 from medfed.web.sent import own_path
 from medfed.web.sheet import page
@@ -32,7 +32,9 @@ async def sign_in_page(visit: Visit) -> Response:
 async def _door(visit: Visit, form: FormView, wanted: str, status: int = 200) -> Response:
     mode = _rules(visit).mode
     offered = "" if mode in ("closed", "invite") else mode
-    return await page(visit, "sign_in", status=status, counted=True, form=form, next=wanted, sign_up=offered)
+    response = await page(visit, "sign_in", status=status, counted=True, form=form, next=wanted, sign_up=offered)
+    await lead_on(visit, response, wanted)
+    return response
 
 
 async def sign_in(visit: Visit) -> Response:

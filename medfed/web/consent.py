@@ -16,6 +16,7 @@ from medfed.accounts.consent import (
     grant,
 )
 from medfed.kernel.errors import Unauthenticated
+from medfed.storage import oauth
 from medfed.web.door import POLICY
 from medfed.web.sent import Sent
 from medfed.web.sheet import page
@@ -54,8 +55,7 @@ async def authorize(visit: Visit) -> Response:
         request=params,
         other_account=_other_account(visit),
     )
-    # Browsers hold the redirect that answers a form to form-action, too.
-    response.headers["content-security-policy"] = POLICY.format(forms=_form_target(asked.redirect_uri))
+    _let_forms_lead_to(response, asked.redirect_uri)
     return response
 
 
@@ -79,6 +79,23 @@ async def native(visit: Visit) -> Response:
     if not code:
         return go(visit, "/", "application-denied")
     return await page(visit, "authorized", code=code[:200])
+
+
+async def lead_on(visit: Visit, response: Response, path: str) -> None:
+    """Let the form of this page end at an application, where `path` is the request of one that is known."""
+    where, _, query = path.partition("?")
+    asked = dict(parse_qsl(query))
+    if where != "/oauth/authorize" or "client_id" not in asked:
+        return
+    async with visit.instance.store.view() as view:
+        app = await oauth.find_app(view, asked["client_id"])
+    if app is not None and asked.get("redirect_uri") in app.redirect_uris:
+        _let_forms_lead_to(response, asked["redirect_uri"])
+
+
+def _let_forms_lead_to(response: Response, redirect_uri: str) -> None:
+    """Browsers hold every redirect that answers a form to form-action, too."""
+    response.headers["content-security-policy"] = POLICY.format(forms=_form_target(redirect_uri))
 
 
 def once_signed_in(path: str) -> str:

@@ -717,6 +717,17 @@ async def test_an_application_that_is_known_is_told_itself(lyon: Site, method: s
     assert "state=s1" in answer.location
 
 
+@pytest.mark.parametrize(("host", "allowed"), [("phanpy.example", " https://phanpy.example"), ("evil.example", "")])
+async def test_the_door_lets_a_refusal_reach_the_application_that_sent_the_member(
+    lyon: Site, host: str, allowed: str
+) -> None:
+    await _application(lyon)
+    asked = {"client_id": "phanpy", "redirect_uri": f"https://{host}/", "response_type": "token"}
+    stranger = await visitor(lyon)
+    door = await stranger.get((await stranger.get(f"/oauth/authorize?{urlencode(asked)}")).location)
+    assert f"form-action 'self'{allowed};" in door.header("content-security-policy")
+
+
 async def test_an_application_can_be_let_in_by_another_account(lyon: Site) -> None:
     await _application(lyon)
     for name in ("helene", "otto"):
