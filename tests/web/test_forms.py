@@ -1,6 +1,8 @@
 """What members do on pages: signing in and out, writing, cases, following, settings, attestations, administration."""
 
+import re
 from collections.abc import AsyncIterator
+from html import unescape
 from io import BytesIO
 from urllib.parse import urlencode
 
@@ -726,6 +728,14 @@ async def test_the_door_lets_a_refusal_reach_the_application_that_sent_the_membe
     stranger = await visitor(lyon)
     door = await stranger.get((await stranger.get(f"/oauth/authorize?{urlencode(asked)}")).location)
     assert f"form-action 'self'{allowed};" in door.header("content-security-policy")
+
+
+async def test_who_changes_the_language_at_the_door_still_goes_where_they_wanted(lyon: Site) -> None:
+    stranger = await visitor(lyon)
+    door = await stranger.get("/sign-in?next=/oauth/authorize%3Fclient_id%3Dphanpy%26scope%3Dread")
+    link = next(part for part in re.findall(r'href="([^"]*)"', door.text) if "lang=" in part)
+    other = await stranger.get(f"/sign-in{unescape(link)}")
+    assert other.fields()["next"] == "/oauth/authorize?client_id=phanpy&scope=read"
 
 
 async def test_an_application_can_be_let_in_by_another_account(lyon: Site) -> None:
