@@ -23,7 +23,7 @@ from medfed.edge import Json
 from medfed.kernel.errors import Malformed, NotFound, RemoteFailure, Unauthenticated, Untrusted
 from medfed.kernel.paging import Page
 from medfed.kernel.text import fold_hashtag
-from medfed.posts import read
+from medfed.posts import featured, read
 from medfed.storage import accounts, oauth, relations, timelines
 from medfed.storage.database import View
 
@@ -182,8 +182,11 @@ async def statuses(call: Call) -> Response:
     media, tag = params.flag("only_media"), fold_hashtag(params.text("tagged", most=QUERY))
     async with call.store.view() as view:
         author = await get_account(view, call)
-        if params.flag("pinned"):
-            return await _pinned(view, call, author)
+        pinned = await _pinned(view, call, author) if params.flag("pinned") else None
+    if pinned is not None:
+        if call.viewer is not None:
+            await featured.look(call.store, call.here, author)
+        return pinned
     if author.suspended_at is not None:
         return Json([])
 

@@ -66,13 +66,26 @@ async def boosted(fetchers: Fetchers, admitted: Admitted) -> Resolved:
 
 
 async def added(fetchers: Fetchers, admitted: Admitted) -> Resolved:
-    """An answer that the author's instance tells us of, from the server it was written on."""
+    """An answer that the author's instance tells us of, from the server it was written on; or what was pinned."""
     activity = admitted.activity
+    if activity.target_id and activity.target_id == admitted.actor.featured_uri:
+        return await _pinned(fetchers, admitted)
     root = await fetchers.posts.known(activity.target_id.removesuffix("/replies"))
     if root is None or root.local or root.account_id != admitted.actor.id:
         return Resolved()
     try:
         return Resolved(post=await fetchers.posts.post(activity.object_id))
+    except (NotFound, Malformed, OriginMismatch):
+        return Resolved()
+
+
+async def _pinned(fetchers: Fetchers, admitted: Admitted) -> Resolved:
+    """What an actor has pinned, from its own server. A hashtag that it features is no post."""
+    activity = admitted.activity
+    if activity.object_kind == "Hashtag" or not same_origin(activity.object_id, activity.actor):
+        return Resolved()
+    try:
+        return Resolved(post=await fetchers.posts.post(activity.object_id, quiet=True))
     except (NotFound, Malformed, OriginMismatch):
         return Resolved()
 

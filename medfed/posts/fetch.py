@@ -57,8 +57,8 @@ class PostFetcher:
         async with self._store.view() as view:
             return await posts.find_by_uri(view, uri)
 
-    async def post(self, uri: str, budget: Budget | None = None) -> Post:
-        """The post of an object id, fetched and stored with its ancestors when unknown.
+    async def post(self, uri: str, budget: Budget | None = None, *, quiet: bool = False) -> Post:
+        """The post of an object id, fetched and stored with its ancestors when unknown; `quiet`: it is no news.
 
         Raises NotFound (unknown, deleted, out of budget), RemoteFailure, Malformed, OriginMismatch.
         """
@@ -76,7 +76,7 @@ class PostFetcher:
         await self.ancestors(said.in_reply_to, budget)
         around = await self.around(said, budget)
         async with self._store.transaction("store fetched post") as tx:
-            stored = await receive(tx, self._here, author, said, around)
+            stored = await receive(tx, self._here, author, said, around, quiet=quiet)
             stored = stored or await posts.find_by_uri(tx, said.id)
         if stored is None:
             raise NotFound("that post was deleted")

@@ -232,14 +232,14 @@ async def pin(tx: Transaction, here: Here, member: Account, post: Post) -> None:
     """A member shows an own, open post on top of their profile. Raises Invalid."""
     if post.account_id != member.id or post.is_boost or not post.is_open:
         raise Invalid("only one's own public posts can be pinned")
-    await reactions.pin(tx, member.id, post.id, here.now())
-    await _tell_pin(tx, here, member, post, "Add")
+    if await reactions.pin(tx, member.id, post.id, here.now()):
+        await _tell_pin(tx, here, member, post, "Add")
 
 
 async def unpin(tx: Transaction, here: Here, member: Account, post: Post) -> None:
     """A member takes a pin off."""
-    await reactions.unpin(tx, member.id, post.id)
-    await _tell_pin(tx, here, member, post, "Remove")
+    if await reactions.unpin(tx, member.id, post.id):
+        await _tell_pin(tx, here, member, post, "Remove")
 
 
 async def _tell_pin(tx: Transaction, here: Here, member: Account, post: Post, kind: str) -> None:

@@ -27,8 +27,13 @@ class Around:
     addressed: Mapping[str, Account] = field(default_factory=dict)
 
 
-async def receive(tx: Transaction, here: Here, author: Account, said: PeerPost, around: Around) -> Post | None:
-    """Store a peer's new post with homes and notifications; None when it is stored already, or was deleted (A05)."""
+async def receive(
+    tx: Transaction, here: Here, author: Account, said: PeerPost, around: Around, *, quiet: bool = False
+) -> Post | None:
+    """Store a peer's new post with homes and notifications; None when it is stored already, or was deleted (A05).
+
+    `quiet` tells nobody: what somebody once pinned is no news to those who follow them.
+    """
     if await posts.is_settled(tx, said.id, author.uri):
         return None
     parent = await posts.find_by_uri(tx, said.in_reply_to) if said.in_reply_to else None
@@ -44,7 +49,8 @@ async def receive(tx: Transaction, here: Here, author: Account, said: PeerPost, 
     if parent is not None:
         await posts.recount_replies(tx, parent.id)
     await posts.adopt_replies(tx, post)
-    await _tell(tx, here, author, composed, around, parent)
+    if not quiet:
+        await _tell(tx, here, author, composed, around, parent)
     return post
 
 

@@ -95,6 +95,7 @@ _SHOW_HOST = sql(
     """
 )
 _MOVED = sql("UPDATE account SET moved_to = :target, moved_at = COALESCE(:at, moved_at) WHERE id = :id")
+_ASK_FEATURED = sql("UPDATE account SET featured_at = :at WHERE id = :id AND featured_at <= :before")
 _GONE = sql("UPDATE account SET gone_at = :at WHERE id = :id")
 _GONE_AT = sql(
     "UPDATE account SET gone_at = :at WHERE local = 0 AND gone_at IS NULL AND (inbox = :inbox OR shared_inbox = :inbox)"
@@ -289,6 +290,11 @@ async def show_host(tx: Transaction, host: str) -> None:
     """Restore the accounts that were suspended with their host, and no others."""
     tx.wake(CHANGED)
     await tx.run(_SHOW_HOST, host=host)
+
+
+async def ask_featured(tx: Transaction, id_: int, at: Millis, *, before: Millis) -> bool:
+    """Note that what an account has pinned is asked for now; False if it was after `before`."""
+    return await tx.run(_ASK_FEATURED, id=id_, at=at, before=before) > 0
 
 
 async def mark_gone(tx: Transaction, id_: int, at: Millis) -> None:

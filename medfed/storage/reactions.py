@@ -1,6 +1,6 @@
 """Likes, bookmarks and pins."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from medfed.domain.emoji import EmojiCount
@@ -66,6 +66,7 @@ _KEEP = sql(
 )
 _LET_GO = sql("DELETE FROM bookmark WHERE account_id = :account_id AND post_id = :post_id")
 _PIN = sql("INSERT INTO pin (account_id, post_id, at) VALUES (:account_id, :post_id, :at) ON CONFLICT DO NOTHING")
+_UNPIN_ALL = sql("DELETE FROM pin WHERE account_id = :account_id")
 _UNPIN = sql("DELETE FROM pin WHERE account_id = :account_id AND post_id = :post_id")
 
 
@@ -161,11 +162,18 @@ async def let_go(tx: Transaction, account_id: int, post_id: int) -> None:
     await tx.run(_LET_GO, account_id=account_id, post_id=post_id)
 
 
-async def pin(tx: Transaction, account_id: int, post_id: int, at: Millis) -> None:
-    """Pin a post to its author's profile."""
-    await tx.run(_PIN, account_id=account_id, post_id=post_id, at=at)
+async def pin(tx: Transaction, account_id: int, post_id: int, at: Millis) -> bool:
+    """Pin a post to its author's profile; False if it was."""
+    return await tx.run(_PIN, account_id=account_id, post_id=post_id, at=at) > 0
 
 
-async def unpin(tx: Transaction, account_id: int, post_id: int) -> None:
-    """Unpin a post."""
-    await tx.run(_UNPIN, account_id=account_id, post_id=post_id)
+async def replace_pins(tx: Transaction, account_id: int, post_ids: Sequence[int], at: Millis) -> None:
+    """Pin these posts, the first on top, and no others."""
+    await tx.run(_UNPIN_ALL, account_id=account_id)
+    for place, post_id in enumerate(post_ids):
+        await tx.run(_PIN, account_id=account_id, post_id=post_id, at=at - place)
+
+
+async def unpin(tx: Transaction, account_id: int, post_id: int) -> bool:
+    """Unpin a post; False if it was not pinned."""
+    return await tx.run(_UNPIN, account_id=account_id, post_id=post_id) > 0

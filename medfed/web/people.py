@@ -17,10 +17,10 @@ from medfed.edge import wants_page
 from medfed.kernel.clock import MINUTE
 from medfed.kernel.errors import Gone, Malformed, NotFound, RemoteFailure, Untrusted
 from medfed.kernel.html import clean, from_text, safe_url, with_pictures
-from medfed.kernel.paging import Page
+from medfed.kernel.paging import LARGEST, Page
 from medfed.moderation import report as reporting
 from medfed.net.fetch import WEBFINGER_TYPES, fetch_json
-from medfed.posts import read
+from medfed.posts import featured, read
 from medfed.relations import follow as relating
 from medfed.storage import accounts, credentials, posts, relations, timelines
 from medfed.storage.database import View
@@ -33,10 +33,12 @@ from medfed.web.proofs import credential_view
 from medfed.web.sent import number
 from medfed.web.sheet import asked_page, page, paging
 from medfed.web.views import (
+    CaseCardView,
     FactView,
     FormView,
     PagingView,
     PersonView,
+    PostView,
     ProfileView,
     Relation,
     TabView,
@@ -66,6 +68,9 @@ async def profile(visit: Visit) -> Response:
         shown_profile = await _profile_view(view, visit, account)
         found = await _written(view, visit, account, wanted, show) if show != "attested" else []
         shown = await items(view, visit, found)
+        pinned = await _pinned(view, visit, account) if show == "posts" and wanted.max_id == LARGEST else ()
+    if visit.viewer is not None:
+        await featured.look(visit.instance.store, visit.instance.here, account)
     if show == "cases":
         shown = tuple(each for each in shown if each.is_case)
     response = await page(
@@ -77,6 +82,7 @@ async def profile(visit: Visit) -> Response:
         profile=shown_profile,
         tabs=_tabs(visit, account, show),
         show=show,
+        pinned=pinned,
         items=shown,
         paging=paging(visit, wanted, [post.id for post in found], show=show) if found else PagingView(),
     )
@@ -108,6 +114,11 @@ def _tabs(visit: Visit, account: Account, show: str) -> tuple[TabView, ...]:
         TabView(word=visit.say(word), href=path if code == "attested" else f"{path}?show={code}", current=code == show)
         for code, word in named
     )
+
+
+async def _pinned(view: View, visit: Visit, account: Account) -> tuple[PostView | CaseCardView, ...]:
+    found = await timelines.pinned(view, account.id)
+    return await items(view, visit, await read.readable(view, visit.instance.here, visit.viewer, found))
 
 
 async def _written(view: View, visit: Visit, account: Account, wanted: Page, show: str) -> list[Post]:

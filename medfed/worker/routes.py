@@ -13,7 +13,7 @@ from medfed.kernel.clock import DAY, HOUR, SECOND, Millis
 from medfed.kernel.errors import Refused, RemoteFailure, Unreachable
 from medfed.notifications.mail import TASK as MAIL
 from medfed.notifications.mail import letter_of
-from medfed.posts import publish
+from medfed.posts import featured, publish
 from medfed.settings import Settings
 from medfed.storage import accounts, erasure, inbox_log, oauth, outbox, posts, trust
 from medfed.verification import refresh, work
@@ -121,6 +121,16 @@ async def fetch_issuer(instance: Instance, payload: Mapping[str, Any]) -> None:
     await instance.recogniser.refresh_issuers(known.values())
 
 
+async def fetch_featured(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """Somebody looked at a profile: fetch what is pinned there."""
+    async with instance.store.view() as view:
+        account = await accounts.find(view, int(payload["account_id"]))
+        wanted = account is not None and await featured.is_wanted(view, instance.levels, account)
+    if account is not None and account.active and wanted:
+        sign = await instance.sign_as_instance()
+        await _settled(featured.fetch(instance.store, instance.here, instance.net, instance.posts, sign, account))
+
+
 async def _settled(work: Awaitable[None]) -> None:
     """What a peer gets wrong is settled by being refused; only a peer that does not answer is asked again."""
     try:
@@ -137,6 +147,7 @@ ROUTES: Final = (
     Task(kind="close-poll", run=close_poll),
     Task(kind="announce-poll", run=announce_poll),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
+    Task(kind=featured.TASK, run=fetch_featured),
     Task(kind=work.CHECK, run=check_attestations),
     Task(kind=work.OFFER, run=fetch_offer),
     Task(kind=work.LISTS, run=fetch_lists),

@@ -80,7 +80,9 @@ async def _own_offer(tx: Transaction, admitted: Admitted) -> Attestation | None:
 
 
 async def add(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
-    """A practitioner shows an attestation: their collection is looked at; or an answer joins a thread."""
+    """A practitioner shows an attestation: their collection is looked at; or a post is pinned, or answered."""
+    if _is_about_pins(admitted):
+        return await posts.pin(tx, use, admitted, resolved)
     if not _is_about_own_collection(admitted):
         return await posts.add(tx, use, admitted, resolved)
     await work.look_at(tx, use.here, admitted.actor.id, cause=admitted.activity.id)
@@ -88,7 +90,9 @@ async def add(tx: Transaction, use: Handling, admitted: Admitted, resolved: Reso
 
 
 async def remove(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
-    """A practitioner takes an attestation off their profile: it is gone at once, and the rest is looked at."""
+    """A practitioner takes an attestation off their profile: it is gone at once; or a post is no longer pinned."""
+    if _is_about_pins(admitted):
+        return await posts.unpin(tx, admitted)
     if not _is_about_own_collection(admitted):
         return "nothing that is kept here"
     known = await credentials.find_of(tx, admitted.actor.id, admitted.activity.object_id)
@@ -96,6 +100,11 @@ async def remove(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
         await credentials.set_consent(tx, known.id, "withdrawn")
     await work.look_at(tx, use.here, admitted.actor.id, cause=admitted.activity.id)
     return "to be looked at"
+
+
+def _is_about_pins(admitted: Admitted) -> bool:
+    target = admitted.activity.target_id
+    return bool(target) and target == admitted.actor.featured_uri
 
 
 def _is_about_own_collection(admitted: Admitted) -> bool:

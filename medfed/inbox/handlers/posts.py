@@ -10,9 +10,9 @@ from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.clock import DAY
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
-from medfed.posts import read, receive
+from medfed.posts import featured, read, receive
 from medfed.posts.gather import tell_of_answer
-from medfed.storage import accounts, notifications, posts, relations
+from medfed.storage import accounts, notifications, posts, reactions, relations
 from medfed.storage.database import Transaction, View
 
 LATE: Final = 7 * DAY
@@ -112,10 +112,28 @@ async def _delete_actor(tx: Transaction, use: Handling, admitted: Admitted) -> s
 
 
 async def add(tx: Transaction, use: Handling, _admitted: Admitted, resolved: Resolved) -> str:
-    """An answer in a thread was fetched and stored on the way here; a pin is looked up when somebody looks."""
+    """An answer in a thread was fetched and stored on the way here."""
     answer: Post | None = resolved.post
     if answer is None:
         return "nothing to add"
     author = await accounts.get(tx, answer.account_id)
     await tell_of_answer(tx, use.here, use.levels, answer, author)
     return "thread completed"
+
+
+async def pin(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
+    """An actor pins a post of its own, which was fetched on the way here."""
+    post = resolved.post
+    if post is None or not featured.may_be_pinned(admitted.actor, post):
+        return "nothing to pin"
+    if not await featured.is_wanted(tx, use.levels, admitted.actor):
+        raise PolicyRefusal("a limited peer, and nobody here follows")
+    await reactions.pin(tx, admitted.actor.id, post.id, use.here.now())
+    return "pinned"
+
+
+async def unpin(tx: Transaction, admitted: Admitted) -> str:
+    """An actor takes a pin off."""
+    post = await posts.find_by_uri(tx, admitted.activity.object_id)
+    done = post is not None and await reactions.unpin(tx, admitted.actor.id, post.id)
+    return "no longer pinned" if done else "was not pinned"
