@@ -115,7 +115,7 @@ _TIMELINES: Final = (
     get("/api/v1/timelines/home", timelines.home, "read:statuses"),
     get("/api/v1/timelines/public", timelines.public, "read:statuses", who="anyone"),
     get("/api/v1/timelines/tag/{tag}", timelines.tagged, "read:statuses", who="anyone"),
-    get("/api/v1/timelines/list/{id}", timelines.nothing, "read:lists"),
+    get("/api/v1/timelines/list/{id}", timelines.not_there, "read:lists"),
     get("/api/v1/timelines/link", timelines.nothing, "read:statuses", who="anyone"),
     get("/api/v1/bookmarks", timelines.bookmarks, "read:bookmarks"),
     get("/api/v1/favourites", timelines.favourites, "read:favourites"),

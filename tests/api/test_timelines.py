@@ -251,6 +251,7 @@ async def test_clients_find_what_they_look_for_at_the_start(dupont: Client, anyb
     for path in ("v1/lists", "v2/filters", "v1/filters", "v1/followed_tags", "v1/announcements", "v1/featured_tags"):
         assert (await dupont.get(f"/api/{path}")).json == []
     assert (await dupont.get("/api/v1/push/subscription")).status == 404
+    assert (await dupont.get("/api/v1/timelines/list/1")).status == 404
     assert (await anybody.get("/api/v1/tags/Sant%C3%A9")).json["name"] == "sante"
     assert (await dupont.get("/api/v2/notifications/policy")).json["for_new_accounts"] == "accept"
     assert (await anybody.get("/api/v1/nothing")).status == 404
