@@ -20,31 +20,34 @@ _PAGE = Paged(
     """,
     "n.id",
 )
-_RANKED: Final = """
-    WITH seen AS (
-        SELECT n.id, n.account_id, n.kind, n.from_id, n.post_id, n.created_at,
-               CASE WHEN n.kind IN :grouped[text] AND n.post_id IS NOT NULL THEN n.post_id ELSE n.id END AS subject
-        FROM notification n
-        WHERE n.account_id = :account_id AND n.kind IN :kinds[text]
-          AND (CAST(:from_id AS BIGINT) = 0 OR n.from_id = :from_id)
-          AND EXISTS (SELECT 1 FROM account a WHERE a.id = n.from_id AND a.suspended_at IS NULL)
-    ), ranked AS (
-        SELECT s.id, s.account_id, s.kind, s.from_id, s.post_id, s.created_at,
-               ROW_NUMBER() OVER (PARTITION BY s.kind, s.subject ORDER BY s.id DESC) AS place,
-               COUNT(*) OVER (PARTITION BY s.kind, s.subject) AS members,
-               MAX(s.id) OVER (PARTITION BY s.kind, s.subject) AS newest
-        FROM seen s
-    )
+_HEADS: Final = """
+    FROM notification n
+    WHERE n.account_id = :account_id AND n.kind IN :kinds[text]
+      AND (CAST(:from_id AS BIGINT) = 0 OR n.from_id = :from_id)
+      AND EXISTS (SELECT 1 FROM account a WHERE a.id = n.from_id AND a.suspended_at IS NULL)
+      AND (n.kind NOT IN :grouped[text] OR n.post_id IS NULL OR NOT EXISTS (
+        SELECT 1 FROM notification m JOIN account b ON b.id = m.from_id
+        WHERE m.post_id = n.post_id AND m.account_id = n.account_id AND m.kind = n.kind AND m.id > n.id
+          AND (CAST(:from_id AS BIGINT) = 0 OR m.from_id = :from_id) AND b.suspended_at IS NULL
+      ))
 """
-_GROUPS = Paged(f"{_RANKED} SELECT r.id, r.members FROM ranked r WHERE r.place = 1", "r.id")
-_LATEST_OF_GROUPS = sql(
-    f"""
-    {_RANKED}
-    SELECT r.id, r.account_id, r.kind, r.from_id, r.post_id, r.created_at, r.newest FROM ranked r
-    WHERE r.newest IN :ids[] AND r.place <= :sample ORDER BY r.id DESC
+"""The newest of each group: asking each row for a newer one, a page reads little more than it shows."""
+_GROUPS = Paged(f"SELECT n.id, n.account_id, n.kind, n.from_id, n.post_id, n.created_at {_HEADS}", "n.id")
+_COUNT_GROUPS_AFTER = sql(f"SELECT COUNT(*) {_HEADS} AND n.id > :after")
+_MEMBERS = sql(
+    """
+    SELECT r.head_id, r.members, r.id, r.account_id, r.kind, r.from_id, r.post_id, r.created_at FROM (
+        SELECT h.id AS head_id, n.id, n.account_id, n.kind, n.from_id, n.post_id, n.created_at,
+               ROW_NUMBER() OVER (PARTITION BY h.id ORDER BY n.id DESC) AS place,
+               COUNT(*) OVER (PARTITION BY h.id) AS members
+        FROM notification h
+        JOIN notification n ON n.post_id = h.post_id AND n.account_id = h.account_id AND n.kind = h.kind
+        JOIN account a ON a.id = n.from_id
+        WHERE h.id IN :ids[] AND a.suspended_at IS NULL AND (CAST(:from_id AS BIGINT) = 0 OR n.from_id = :from_id)
+    ) r
+    WHERE r.place <= :sample ORDER BY r.id DESC
     """
 )
-_COUNT_GROUPS_AFTER = sql(f"{_RANKED} SELECT COUNT(*) FROM ranked r WHERE r.place = 1 AND r.id > :after")
 _FIND = sql(
     """
     SELECT id, account_id, kind, from_id, post_id, created_at FROM notification
@@ -72,7 +75,10 @@ _OF_GROUP = sql(
     """
 )
 _COUNT_GROUP = sql(
-    "SELECT COUNT(*) FROM notification WHERE account_id = :account_id AND kind = :kind AND post_id = :post_id"
+    """
+    SELECT COUNT(*) FROM notification n JOIN account a ON a.id = n.from_id
+    WHERE n.account_id = :account_id AND n.kind = :kind AND n.post_id = :post_id AND a.suspended_at IS NULL
+    """
 )
 _DISMISS_GROUP = sql("DELETE FROM notification WHERE account_id = :account_id AND kind = :kind AND post_id = :post_id")
 _DISMISS = sql("DELETE FROM notification WHERE id = :id AND account_id = :account_id")
@@ -124,13 +130,19 @@ async def groups(
 
     A group stands where its newest member does, and only there, whatever the page.
     """
-    asked = {"account_id": account_id, "kinds": list(kinds), "grouped": list(grouped), "from_id": from_id}
-    counts = {row["id"]: row["members"] for row in await _GROUPS.rows(view, page, **asked)}
-    latest: dict[int, list[Notification]] = {id_: [] for id_ in counts}
-    for row in await view.all(_LATEST_OF_GROUPS, **asked, ids=list(counts), sample=sample) if counts else ():
+    rows = await _GROUPS.rows(
+        view, page, account_id=account_id, kinds=list(kinds), grouped=list(grouped), from_id=from_id
+    )
+    heads = [Notification(**dict(row)) for row in rows]
+    together = [one.id for one in heads if one.kind in grouped and one.post_id is not None]
+    counts: dict[int, int] = {}
+    latest: dict[int, list[Notification]] = {}
+    for row in await view.all(_MEMBERS, ids=together, from_id=from_id, sample=sample) if together else ():
         values = dict(row)
-        latest[values.pop("newest")].append(Notification(**values))
-    return [NotificationGroup(latest=tuple(latest[id_]), count=count) for id_, count in counts.items()]
+        head_id = values.pop("head_id")
+        counts[head_id] = values.pop("members")
+        latest.setdefault(head_id, []).append(Notification(**values))
+    return [NotificationGroup(latest=tuple(latest.get(one.id, [one])), count=counts.get(one.id, 1)) for one in heads]
 
 
 async def count_groups_after(
