@@ -107,6 +107,8 @@ class Whole:
     poll: Poll | None = None
     case: Case | None = None
     accepted_uri: str = ""
+    context_uri: str = ""
+    """The collection of the conversation, on the server of its first post (FEP-7888)."""
 
 
 def addressees(whole: Whole) -> Addressing:
@@ -142,6 +144,8 @@ def post(uris: Uris, whole: Whole) -> Rendered:
         document["summary"] = said.spoiler
     if said.in_reply_to_uri:
         document["inReplyTo"] = said.in_reply_to_uri
+    if whole.context_uri:
+        document["context"] = whole.context_uri
     if said.edited_at is not None:
         document["updated"] = iso(said.edited_at)
     if said.title:

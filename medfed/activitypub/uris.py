@@ -75,6 +75,10 @@ class Uris:
         """The replies collection of a local post."""
         return f"{post_uri}/replies"
 
+    def context(self, post_uri: str) -> str:
+        """The collection of the conversation that a local post began."""
+        return f"{post_uri}/context"
+
     def credential(self, id_: int) -> str:
         """A credential issued here."""
         return f"{self.base}/credentials/{id_}"

@@ -420,6 +420,8 @@ class PeerPost:
     mentions: tuple[str, ...]
     attachments: tuple[PeerAttachment, ...]
     poll: PeerPoll | None
+    context: str
+    replies: str
     requires: Requirement | None
     case: Document | None
 
@@ -485,6 +487,8 @@ def read_post(document: Document, now: Millis) -> PeerPost:
         mentions=_mentions(tags),
         attachments=_attachments(document),
         poll=_poll(document, now) if kind == "Question" else None,
+        context=reference(document.get("context")),
+        replies=_own(id_, document.get("replies")),
         requires=_requirement(document),
         case=_case(document),
     )

@@ -18,7 +18,7 @@ from medfed.kernel import limits
 from medfed.kernel.clock import iso_millis
 from medfed.kernel.errors import Conflict, Invalid, Malformed, NotFound, RemoteFailure, Untrusted
 from medfed.kernel.html import plain
-from medfed.posts import compose, publish, react, read
+from medfed.posts import complete, compose, publish, react, read
 from medfed.storage import posts, reactions
 from medfed.storage.database import Transaction, View
 
@@ -55,6 +55,8 @@ async def context(call: Call) -> Response:
         post = await read.get(view, call.here, call.viewer, call.id())
         thread = await read.thread(view, call.here, call.viewer, post)
         shown = await present.statuses(view, call.here, call.viewer, [*thread.ancestors, *thread.descendants])
+    if call.viewer is not None:
+        await complete.ask(call.store, call.here, post)
     above = len(thread.ancestors)
     return Json({"ancestors": shown[:above], "descendants": shown[above:]})
 

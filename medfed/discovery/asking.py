@@ -1,5 +1,7 @@
 """Who asks for a document, and whether they may have it: authorised fetch."""
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 
 from medfed.domain.accounts import Account
@@ -31,16 +33,20 @@ async def require_asker(request: Request) -> Account:
 
 
 async def may_fetch(view: View, instance: Instance, who: Account, post: Post) -> bool:
-    """Whether a peer's actor may have a post.
+    """Whether a peer's actor may have a post."""
+    return bool(await fetchable(view, instance, who, [post]))
+
+
+async def fetchable(view: View, instance: Instance, who: Account, candidates: Sequence[Post]) -> list[Post]:
+    """Those of `candidates` that a peer's actor may have, in their order.
 
     An instance actor asks for its whole instance: it may have what is open, and, if the peer is trusted, what is
     for verified practitioners, whom it undertakes to hold to the same rule. A person's actor may have what that
     person may read here, checked by ourselves.
     """
+    trusted = instance.levels.is_trusted(who.host)
+    asked = [post for post in candidates if trusted or post.visibility != "verified"]
     if who.kind != "Application":
-        if post.visibility == "verified" and not instance.levels.is_trusted(who.host):
-            return False
-        return await read.may(view, instance.here, who, post)
-    if post.visibility == "verified":
-        return instance.levels.is_trusted(who.host)
-    return await read.may(view, instance.here, None, post)
+        return await read.readable(view, instance.here, who, asked)
+    open_ = {post.id for post in await read.readable(view, instance.here, None, asked)}
+    return [post for post in asked if post.id in open_ or post.visibility == "verified"]

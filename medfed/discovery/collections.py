@@ -1,5 +1,6 @@
-"""Outbox, followers, following, featured and replies of local actors."""
+"""Outbox, followers, following, featured, replies and conversations of local actors."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -7,14 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medfed.activitypub import contexts, render
-from medfed.discovery.asking import may_fetch, require_asker
+from medfed.discovery.asking import fetchable, may_fetch, require_asker
 from medfed.discovery.documents import local_account
 from medfed.domain.accounts import Account
+from medfed.domain.posts import Post
 from medfed.edge import activity_json, instance_of
 from medfed.kernel.errors import NotFound
 from medfed.kernel.paging import LARGEST, Page
 from medfed.posts.publish import whole_of
-from medfed.storage import outbox, posts, relations, timelines
+from medfed.storage import accounts, outbox, posts, relations, timelines
 from medfed.storage.database import View
 
 PAGE: Final = 20
@@ -24,7 +26,7 @@ async def outbox_of(request: Request) -> Response:
     """GET /users/NAME/outbox: what is for everybody, nothing else (M03)."""
     instance = instance_of(request)
     who = await require_asker(request)
-    before = _before(request)
+    before = _number(request, "before")
     async with instance.store.view() as view:
         account = await _not_blocking(view, request, who)
         total = await outbox.count_listed(view, account.id)
@@ -67,7 +69,7 @@ async def featured(request: Request) -> Response:
     async with instance.store.view() as view:
         account = await _not_blocking(view, request, who)
         pinned = [post for post in await timelines.pinned(view, account.id) if post.is_open]
-        items = [render.post(instance.here.uris, await whole_of(view, post, account)) for post in pinned]
+        items = [render.post(instance.here.uris, await whole_of(view, instance.here, post, account)) for post in pinned]
     document = render.collection(f"{account.uri}/featured", total=len(items), items=items)
     return activity_json(document | {"@context": list(contexts.POST)})
 
@@ -76,18 +78,64 @@ async def replies(request: Request) -> Response:
     """GET /users/NAME/posts/ID/replies: ids of the answers that the asker may read (M06)."""
     instance = instance_of(request)
     who = await require_asker(request)
-    uri = f"{instance.here.uris.actor(request.path_params['username'])}/posts/{request.path_params['id']}"
     async with instance.store.view() as view:
-        post = await posts.find_by_uri(view, uri)
-        if post is None or post.is_boost or not await may_fetch(view, instance, who, post):
-            raise NotFound("there is no such post")
-        answers = await posts.replies(view, post.id)
-        shown = [answer for answer in answers if await may_fetch(view, instance, who, answer)]
-    everybodys = post.is_open and all(answer.is_open for answer in shown)
-    collection = instance.here.uris.replies(post.uri)
-    return activity_json(
-        render.collection(collection, total=len(shown), items=[answer.uri for answer in shown], ordered=False),
-        public=everybodys,
+        post = await _post(view, request, who)
+        shown = await fetchable(view, instance, who, await posts.replies(view, post.id))
+    return _listed(request, instance.here.uris.replies(post.uri), post, shown, ordered=False)
+
+
+async def context(request: Request) -> Response:
+    """GET /users/NAME/posts/ID/context: ids of all posts of a conversation begun here that the asker may read."""
+    instance = instance_of(request)
+    who = await require_asker(request)
+    async with instance.store.view() as view:
+        post = await _post(view, request, who)
+        if post.id != post.conversation_id:
+            raise NotFound("that post began no conversation")
+        author = await accounts.get(view, post.account_id)
+        shown = await fetchable(view, instance, who, await posts.conversation(view, post.id))
+    return _listed(request, instance.here.uris.context(post.uri), post, shown, ordered=True, owner=author.uri)
+
+
+async def _post(view: View, request: Request, who: Account) -> Post:
+    """The local post that the path names, if it is for the asker. Raises NotFound either way else (M12)."""
+    instance = instance_of(request)
+    uri = f"{instance.here.uris.actor(request.path_params['username'])}/posts/{request.path_params['id']}"
+    post = await posts.find_by_uri(view, uri)
+    if post is None or post.is_boost or not await may_fetch(view, instance, who, post):
+        raise NotFound("there is no such post")
+    return post
+
+
+def _listed(
+    request: Request,
+    collection: str,
+    post: Post,
+    shown: Sequence[Post],
+    *,
+    ordered: bool,
+    owner: str = "",
+) -> Response:
+    """What an asker may read of a thread: the collection with its first page in it, or one of the pages after it."""
+    everybodys = post.is_open and all(each.is_open for each in shown)
+    after = _number(request, "after")
+    page = _page(collection, [each for each in shown if each.id > (after or 0)], after, ordered=ordered)
+    if after is None:
+        bare = {name: value for name, value in page.items() if name != "@context"}
+        page = render.collection(collection, total=len(shown), ordered=ordered) | {"first": bare}
+        if owner:
+            page["attributedTo"] = owner
+    return activity_json(page, public=everybodys)
+
+
+def _page(collection: str, rest: Sequence[Post], after: int | None, *, ordered: bool) -> render.Rendered:
+    following = f"{collection}?after={rest[PAGE - 1].id}" if len(rest) > PAGE else ""
+    return render.page(
+        f"{collection}?after={after or 0}",
+        part_of=collection,
+        items=[each.uri for each in rest[:PAGE]],
+        next_=following,
+        ordered=ordered,
     )
 
 
@@ -105,7 +153,7 @@ async def audience(_request: Request) -> Response:
     raise NotFound("an audience is not enumerable")
 
 
-def _before(request: Request) -> int | None:
-    """Where a page of the outbox begins; None when the collection itself is asked for."""
-    value = request.query_params.get("before", "")
+def _number(request: Request, name: str) -> int | None:
+    """Where a page begins; None when the collection itself is asked for."""
+    value = request.query_params.get(name, "")
     return min(int(value), LARGEST) if value.isascii() and value.isdigit() and len(value) <= 19 else None

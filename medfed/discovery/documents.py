@@ -64,7 +64,7 @@ async def post(request: Request) -> Response:
         if found.is_boost or not await may_fetch(view, instance, who, found):
             raise NotFound("there is no such post")
         author = await accounts.get(view, found.account_id)
-        whole = await whole_of(view, found, author)
+        whole = await whole_of(view, instance.here, found, author)
     document = render.with_context(render.post(instance.here.uris, whole), contexts.POST)
     return activity_json(document, public=found.is_open)
 

@@ -35,5 +35,6 @@ ROUTES: Final = (
     _get("/users/{username}/posts/{id}", documents.post),
     _get("/users/{username}/posts/{id}/activity", documents.activity),
     _get("/users/{username}/posts/{id}/replies", collections.replies),
+    _get("/users/{username}/posts/{id}/context", collections.context),
     _get("/users/{username}/activities/{id}", documents.activity),
 )

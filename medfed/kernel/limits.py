@@ -79,3 +79,9 @@ ALT_TEXT_LOCAL: Final = 1_500
 
 RESOLVE_FETCHES: Final = 50
 REPLY_DEPTH: Final = 30
+THREAD_FETCHES: Final = 40
+"""Requests for one completion of a thread that a member opens."""
+THREAD_POSTS: Final = 200
+THREAD_PAGES: Final = 5
+THREAD_COOLDOWN_SECONDS: Final = 15 * 60
+"""Before a thread that somebody opens is looked for anew."""

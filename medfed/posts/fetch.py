@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from medfed.accounts.lookup import Lookup
 from medfed.activitypub.here import Here
+from medfed.activitypub.listings import Listing, read_listing
 from medfed.activitypub.strictjson import parse_object
 from medfed.activitypub.uris import same_origin
 from medfed.activitypub.wire import PeerPost, read_post
@@ -114,16 +115,53 @@ class PostFetcher:
             chain.append(said)
             uri = said.in_reply_to
         for said in reversed(chain):
-            await self._store_one(said, budget)
+            await self.keep(said, budget)
 
-    async def _store_one(self, said: PeerPost, budget: Budget) -> None:
+    async def keep(self, said: PeerPost, budget: Budget, *, quiet: bool = False) -> Post | None:
+        """Store what was read; `quiet`: it is no news.
+
+        None when its author cannot be had or is not welcome, when it is stored already, or was deleted.
+        """
+        if await self._lookup.known(said.author) is None and not budget.spend():
+            return None
         try:
             author = await self._lookup.actor(said.author)
         except (RemoteFailure, Malformed, OriginMismatch, NotFound):
-            return
+            return None
+        if not author.active:
+            return None
         around = await self.around(said, budget)
-        async with self._store.transaction("store ancestor") as tx:
-            await receive(tx, self._here, author, said, around)
+        async with self._store.transaction("store fetched post") as tx:
+            return await receive(tx, self._here, author, said, around, quiet=quiet)
+
+    async def listed(self, uri: str, budget: Budget) -> list[str]:
+        """The ids that a collection lists, from its first pages, all of one server.
+
+        Raises NotFound (out of budget), RemoteFailure, Malformed, OriginMismatch; not for what comes after a page.
+        """
+        ids: dict[str, None] = {}
+        page, seen = uri, set[str]()
+        while page and page not in seen and len(seen) < limits.THREAD_PAGES and len(ids) < limits.THREAD_POSTS:
+            seen.add(page)
+            try:
+                listing = await self._listing(page, uri, budget)
+            except (RemoteFailure, Malformed, OriginMismatch, NotFound):
+                if ids:
+                    break
+                raise
+            ids |= dict.fromkeys(listing.ids)
+            page = listing.next
+        return list(ids)[: limits.THREAD_POSTS]
+
+    async def _listing(self, page: str, collection: str, budget: Budget) -> Listing:
+        if not same_origin(page, collection):
+            raise OriginMismatch("a collection goes on at another server")
+        if not budget.spend():
+            raise NotFound("that thread is too long to be fetched at once")
+        fetched = await fetch_document(self._net, page, sign=await self._sign())
+        if not same_origin(fetched.url, collection):
+            raise OriginMismatch("a collection is kept by another server")
+        return read_listing(parse_object(fetched.body))
 
     async def around(self, said: PeerPost, budget: Budget) -> Around:
         """The accounts that a post addresses: known ones, and mentioned ones that can be had."""

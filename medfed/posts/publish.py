@@ -16,7 +16,7 @@ from medfed.kernel.errors import Forbidden, Invalid
 from medfed.notifications.notify import notify
 from medfed.posts import inboxes, read
 from medfed.posts.compose import compose, mentions_of, recompose
-from medfed.storage import accounts, cases, notifications, outbox, posts, relations, tasks, timelines
+from medfed.storage import accounts, cases, notifications, outbox, posts, relations, tasks, threads, timelines
 from medfed.storage.database import Transaction, View
 
 
@@ -65,7 +65,7 @@ async def publish(
             run_at=draft.poll.closes_at,
             once=f"close-poll/{post.id}",
         )
-    whole = await whole_of(tx, post, author)
+    whole = await whole_of(tx, here, post, author)
     await _send(tx, here, levels, whole, "Create")
     return post
 
@@ -129,7 +129,7 @@ async def home_readers(view: View, post: Post, author: Account) -> set[int]:
     }
 
 
-async def whole_of(view: View, post: Post, author: Account) -> Whole:
+async def whole_of(view: View, here: Here, post: Post, author: Account) -> Whole:
     """A post with everything that is rendered with it."""
     case = (await cases.of_posts(view, [post.id])).get(post.id)
     accepted = await posts.find(view, case.accepted_post_id) if case and case.accepted_post_id else None
@@ -141,7 +141,16 @@ async def whole_of(view: View, post: Post, author: Account) -> Whole:
         poll=(await posts.polls(view, [post.id])).get(post.id),
         case=case,
         accepted_uri=accepted.uri if accepted else "",
+        context_uri=await _context_of(view, here, post),
     )
+
+
+async def _context_of(view: View, here: Here, post: Post) -> str:
+    """Whoever began a conversation owns it; whoever answers repeats where it is listed (FEP-7888)."""
+    root = await threads.root(view, post.conversation_id)
+    if root is None:
+        return ""
+    return here.uris.context(root.uri) if root.local else root.context
 
 
 async def _send(tx: Transaction, here: Here, levels: PeerLevels, whole: Whole, kind: str) -> None:
@@ -200,7 +209,7 @@ async def edit(
 
 async def announce_edit(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
     """Tell peers, and members who boosted it, that a post has changed."""
-    await _send(tx, here, levels, await whole_of(tx, post, author), "Update")
+    await _send(tx, here, levels, await whole_of(tx, here, post, author), "Update")
 
 
 async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
@@ -210,7 +219,7 @@ async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Accoun
     if post.is_boost:
         raise Invalid("a boost is undone, not deleted")
     owed = await inboxes.for_withdrawal(tx, levels, post, author)
-    to = render.addressees(await whole_of(tx, post, author))
+    to = render.addressees(await whole_of(tx, here, post, author))
     await outbox.cancel_unsent(tx, post.id)
     await outbox.unlist(tx, post.id)
     await posts.delete(tx, post, actor_uri=author.uri, at=here.now())

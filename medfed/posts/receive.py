@@ -16,7 +16,7 @@ from medfed.kernel.html import clean, neutralise, plain, safe_url
 from medfed.kernel.text import fold_hashtag
 from medfed.notifications.notify import notify
 from medfed.posts.publish import home_readers
-from medfed.storage import accounts, cases, emojis, posts, tasks, timelines
+from medfed.storage import accounts, cases, emojis, posts, tasks, threads, timelines
 from medfed.storage.database import Transaction
 
 
@@ -42,6 +42,7 @@ async def receive(
     post = composed.post
     if not await posts.insert(tx, composed):
         return None
+    await threads.put(tx, post.id, threads.Place(context=said.context, replies=said.replies))
     if said.case is not None and post.kind == "Note":
         await _store_case(tx, here, post, said)
     if post.is_open:

@@ -14,7 +14,7 @@ from medfed.domain.codes import SPECIALTIES, Language
 from medfed.domain.posts import Post
 from medfed.kernel import limits
 from medfed.kernel.errors import Forbidden, Invalid, NotFound
-from medfed.posts import read
+from medfed.posts import complete, read
 from medfed.storage import accounts, cases, posts
 from medfed.storage.database import View
 from medfed.web import casebook, pictures
@@ -85,6 +85,8 @@ async def case(visit: Visit) -> Response:
         found, post = await _find(view, visit)
         author = await accounts.get(view, post.account_id)
         shown = await _case_view(view, visit, found, post)
+    if visit.viewer is not None:
+        await complete.ask(visit.instance.store, visit.instance.here, post)
     return await page(
         visit,
         "case",

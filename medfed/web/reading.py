@@ -10,7 +10,7 @@ from medfed.edge import wants_page
 from medfed.kernel.errors import NotFound
 from medfed.kernel.paging import Page
 from medfed.kernel.text import fold_hashtag
-from medfed.posts import read
+from medfed.posts import complete, read
 from medfed.storage import accounts, cases, posts, timelines
 from medfed.storage.database import View
 from medfed.web import casebook
@@ -130,7 +130,10 @@ async def post(visit: Visit) -> Response:
         case = (await cases.of_posts(view, [found.id])).get(found.id)
         if case is not None:
             return RedirectResponse(f"/cases/{case.id}", 302)
-        return await _post_page(view, visit, found, author)
+        response = await _post_page(view, visit, found, author)
+    if visit.viewer is not None:
+        await complete.ask(instance.store, instance.here, found)
+    return response
 
 
 def _is_for_programs(visit: Visit) -> bool:

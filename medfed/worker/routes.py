@@ -13,9 +13,9 @@ from medfed.kernel.clock import DAY, HOUR, SECOND, Millis
 from medfed.kernel.errors import Refused, RemoteFailure, Unreachable
 from medfed.notifications.mail import TASK as MAIL
 from medfed.notifications.mail import letter_of
-from medfed.posts import featured, publish
+from medfed.posts import complete, featured, publish
 from medfed.settings import Settings
-from medfed.storage import accounts, erasure, inbox_log, oauth, outbox, posts, trust
+from medfed.storage import accounts, erasure, inbox_log, oauth, outbox, posts, threads, trust
 from medfed.verification import refresh, work
 
 log: Final = logging.getLogger(__name__)
@@ -62,8 +62,14 @@ async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
         await inbox_log.forget_bodies(tx, now - KEEP_BODIES)
         await outbox.forget(tx, now - KEEP_SENT)
         await erasure.forget_keys(tx, now - leave.KEEP_KEYS)
+        await threads.forget(tx, now - complete.COOLDOWN)
         if await outbox.resume(tx, now):
             tx.wake(DELIVERY)
+
+
+async def complete_thread(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """A member opened a thread of which peers may have more."""
+    await complete.complete(instance.store, instance.here, instance.levels, instance.posts, int(payload["post_id"]))
 
 
 async def erase_files(instance: Instance, payload: Mapping[str, Any]) -> None:
@@ -146,6 +152,7 @@ ROUTES: Final = (
     Task(kind=leave.FILES, run=erase_files),
     Task(kind="close-poll", run=close_poll),
     Task(kind="announce-poll", run=announce_poll),
+    Task(kind=complete.TASK, run=complete_thread),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
     Task(kind=featured.TASK, run=fetch_featured),
     Task(kind=work.CHECK, run=check_attestations),

@@ -170,6 +170,17 @@ CREATE TABLE post_mention (
 );
 CREATE INDEX post_mention_by_account ON post_mention (account_id, post_id);
 
+CREATE TABLE post_place (                            -- where a peer lists the thread of its post; '': nowhere
+    post_id     BIGINT PRIMARY KEY REFERENCES post (id) ON DELETE CASCADE,
+    context_uri TEXT NOT NULL,
+    replies_uri TEXT NOT NULL
+);
+
+CREATE TABLE thread_visit (                          -- when a thread was last completed from elsewhere
+    conversation_id BIGINT PRIMARY KEY,
+    at              BIGINT NOT NULL
+);
+
 CREATE TABLE post_tag (
     tag     TEXT NOT NULL,
     post_id BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
