@@ -8,7 +8,7 @@ import orjson
 
 from medfed.domain.accounts import Account, AccountKey, Member, ProfileField, fold_handle
 from medfed.kernel.clock import Millis
-from medfed.kernel.errors import NotFound
+from medfed.kernel.errors import Gone, NotFound
 from medfed.storage import emojis
 from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
@@ -78,6 +78,7 @@ _UPSERT = sql(
         also_known_as = excluded.also_known_as, moved_to = excluded.moved_to,
         locked = excluded.locked, discoverable = excluded.discoverable, updated_at = excluded.updated_at,
         fetched_at = excluded.fetched_at, gone_at = NULL
+    WHERE account.local = 0 OR account.gone_at IS NULL
     RETURNING id
     """
 )
@@ -244,7 +245,10 @@ async def search(view: View, text: str, *, limit: int, offset: int = 0) -> list[
 
 
 async def store(tx: Transaction, account: Account) -> int:
-    """Insert an account, or refresh the one with the same URI; the id it has."""
+    """Insert an account, or refresh the one with the same URI; the id it has.
+
+    Raises Gone for one of our own that was erased meanwhile: there is no way back.
+    """
     handle = fold_handle(account.username, account.domain)
     if not account.local:
         await tx.run(_FREE_HANDLE, handle=handle, uri=account.uri)
@@ -270,7 +274,9 @@ async def store(tx: Transaction, account: Account) -> int:
         "also_known_as": orjson.dumps(values["also_known_as"]).decode(),
     }
     tx.wake(CHANGED)
-    stored = await tx.one(_UPSERT, **values)
+    stored = await tx.one_or_none(_UPSERT, **values)
+    if stored is None:
+        raise Gone("this account is closed")
     return int(stored["id"])
 
 

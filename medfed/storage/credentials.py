@@ -79,6 +79,7 @@ _DECIDE = sql(
 )
 _CONSENT = sql("UPDATE credential SET consent = :consent WHERE id = :id")
 _DELETE = sql("DELETE FROM credential WHERE id = :id")
+_DELETE_ALL_OF = sql("DELETE FROM credential WHERE account_id = :account_id")
 _FORGET_STATUS = sql("DELETE FROM credential_status WHERE credential_id = :id")
 _ADD_STATUS = sql(
     """
@@ -294,6 +295,11 @@ async def decide_many(tx: Transaction, decided: Iterable[tuple[Credential, Decis
             for credential, decision in decided
         ],
     )
+
+
+async def delete_all_of(tx: Transaction, account_id: int) -> None:
+    """Forget what an account has shown: it is no more, and whoever takes its place shows anew (D21)."""
+    await tx.run(_DELETE_ALL_OF, account_id=account_id)
 
 
 async def set_consent(tx: Transaction, id_: int, consent: str) -> None:

@@ -183,3 +183,36 @@ def test_a_hospital_can_act_under_its_own_name(place: Place) -> None:
     made = place.run("member", "create", "chu", "--email", "chu@lyon.example", "--kind", "Organization", "--json")
     assert made.status == 0, made.err
     assert place.run("member", "create", "x", "--email", "x@lyon.example", "--kind", "Application").status == 2
+
+
+# ── moving and leaving ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_member_moves_to_another_that_names_them_and_back(place: Place) -> None:
+    create(place, "dupont")
+    create(place, "durand")
+    refused = place.run("member", "move", "dupont", "@durand")
+    assert refused.status == 1
+    assert "add @dupont@lyon.example to its aliases first" in refused.err
+    uri = "https://lyon.example/users/dupont"
+    assert place.run("member", "alias", "durand", "@dupont", "--json").json["aliases"] == [uri]
+    moved = place.run("member", "move", "dupont", "@durand", "--json")
+    assert moved.json == {"username": "dupont", "moved_to": "https://lyon.example/users/durand"}
+    assert place.run("member", "move", "dupont", "--back", "--json").json["moved_to"] == ""
+    again = place.run("member", "move", "dupont", "@durand")
+    assert again.status == 1
+    assert "can move again from" in again.err
+    assert place.run("member", "alias", "durand", uri, "--remove", "--json").json["aliases"] == []
+    assert place.run("member", "move", "dupont").status == 2
+
+
+def test_a_member_is_erased_for_good(place: Place) -> None:
+    create(place, "dupont")
+    done = place.run("member", "delete", "dupont", "--json")
+    assert done.json == {"username": "dupont", "uri": "https://lyon.example/users/dupont"}
+    assert place.run("member", "list", "--json").json == []
+    assert place.run("member", "delete", "dupont").status == 1
+    taken = place.run("member", "create", "Dupont", "--email", "x@lyon.example")
+    assert taken.status == 1
+    assert "taken" in taken.err
+    assert place.run("audit", "verify").status == 0

@@ -2,9 +2,9 @@
 
 import pytest
 
-from medfed.accounts import leave, register
+from medfed.accounts import leave, profile, register
 from medfed.kernel.clock import DAY
-from medfed.kernel.errors import Invalid
+from medfed.kernel.errors import Gone, Invalid
 from medfed.storage import accounts
 from medfed.worker.routes import sweep
 from tests.federation.conftest import Open
@@ -140,3 +140,18 @@ async def test_peers_that_ask_are_shown_tombstones(open_world: Open) -> None:
             assert (await stranger.asks(lyon, f"/users/dr-dupont/{path}")).status in (404, 410), path
         found = await get_letter(lyon, "/.well-known/webfinger?resource=acct:dr-dupont@lyon.test").send(lyon)
         assert found.status in (404, 410)
+
+
+async def test_a_profile_that_is_saved_at_the_same_moment_brings_nobody_back(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        as_it_was = await lyon.member("dr-dupont")
+        await leaves(lyon, "dr-dupont")
+        async with lyon.instance.store.transaction("too late") as tx:
+            with pytest.raises(Gone):
+                await profile.edit(
+                    tx, lyon.instance.here, lyon.instance.levels, as_it_was, profile.ProfileEdit(bio="Encore là")
+                )
+        after = await lyon.find("dr-dupont")
+        assert after is not None
+        assert (after.active, after.summary) == (False, "")

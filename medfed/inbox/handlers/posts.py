@@ -12,7 +12,7 @@ from medfed.kernel.clock import DAY
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
 from medfed.posts import featured, read, receive
 from medfed.posts.gather import tell_of_answer
-from medfed.storage import accounts, notifications, posts, reactions, relations
+from medfed.storage import accounts, credentials, notifications, posts, reactions, relations
 from medfed.storage.database import Transaction, View
 
 LATE: Final = 7 * DAY
@@ -107,6 +107,7 @@ async def _delete_actor(tx: Transaction, use: Handling, admitted: Admitted) -> s
     await accounts.mark_gone(tx, actor.id, use.here.now())
     await posts.delete_all_of(tx, actor.id)
     await notifications.forget_from(tx, actor.id)
+    await credentials.delete_all_of(tx, actor.id)
     await accounts.recount_follows(tx, actor.id, *await relations.delete_all_of(tx, actor.id))
     return "actor erased"
 
