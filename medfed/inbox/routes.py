@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-from medfed.activitypub.wire import POST_KINDS, Activity
+from medfed.activitypub.wire import Activity
 from medfed.domain.accounts import KINDS
 from medfed.inbox import resolve
 from medfed.inbox.handlers import actors, credentials, posts, reactions, relations
 from medfed.inbox.handling import Handler, Resolver
 
-POSTS: Final = POST_KINDS
 ACTORS: Final = KINDS
 CREDENTIALS: Final = frozenset({"VerifiableCredential"})
 ANY: Final[frozenset[str]] = frozenset()
@@ -33,7 +32,6 @@ ROUTES: Final = (
     _receives("Create", ANY, posts.create, resolve.post),
     _receives("Update", ACTORS, credentials.update_actor, resolve.actor),
     _receives("Update", CREDENTIALS, credentials.update_list),
-    _receives("Update", POSTS, posts.update, resolve.post),
     _receives("Update", ANY, posts.update, resolve.post),
     _receives("Delete", ANY, credentials.delete),
     _receives("Add", ANY, credentials.add, resolve.added),
