@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from medfed.kernel.errors import Misconfigured, StorageDown
-from medfed.storage import sqlite
+from medfed.storage import sqlite, sqlite_wire
 from medfed.storage.connect import connect, sqlite_path
 from medfed.storage.database import BadStatement
 from medfed.storage.lock import ServerRunning
@@ -46,7 +46,7 @@ async def test_the_writer_runs_with_the_promised_pragmas(served: SqliteStore) ->
 async def test_a_pragma_that_is_not_accepted_stops_the_start() -> None:
     raw = sqlite3.connect(":memory:")
     with pytest.raises(Misconfigured, match="journal_mode"):
-        sqlite._configured(raw, {"journal_mode": "wal"})
+        sqlite_wire._configured(raw, {"journal_mode": "wal"})
 
 
 @pytest.mark.case("I01")
@@ -74,7 +74,7 @@ async def test_a_reader_can_neither_write_nor_checkpoint(served: SqliteStore) ->
         for text in ("PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(TRUNCATE)", "DELETE FROM shelf"):
             with pytest.raises((StorageDown, BadStatement)):
                 await reader.ask(partial(_execute, text=text))
-        pragmas = await reader.ask(partial(sqlite._read_pragmas, names=["query_only", "wal_autocheckpoint"]))
+        pragmas = await reader.ask(partial(sqlite_wire.read_pragmas, names=["query_only", "wal_autocheckpoint"]))
         assert pragmas == {"query_only": 1, "wal_autocheckpoint": 0}
 
 
