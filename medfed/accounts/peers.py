@@ -57,10 +57,10 @@ async def set_level(tx: Transaction, here: Here, domain: str, level: Level | Non
     before = await peers.find(tx, name)
     await peers.set_level(tx, name, level, note=note, at=here.now())
     if level is Level.BLOCKED:
-        await outbox.drop(tx, name)
         await accounts.hide_host(tx, name, here.now())
     else:
         await accounts.show_host(tx, name)
+    await outbox.release(tx, name)
     await moderation.record(
         tx,
         at=here.now(),

@@ -119,6 +119,8 @@ async def drop_queue(instance: Instance, *, domain: str) -> dict[str, Any]:
 def _next(row: dict[str, Any], now: Millis) -> str | None:
     """When a host is tried next; None: not before somebody says so."""
     at = row["next_at"]
+    if row["withheld"] == row["waiting"]:
+        return None
     if row["parked"] == row["waiting"]:
         if row["parked_until"] is None:
             return None
@@ -127,6 +129,8 @@ def _next(row: dict[str, Any], now: Millis) -> str | None:
 
 
 def _state(row: dict[str, Any]) -> str:
+    if row["withheld"] == row["waiting"]:
+        return "withheld"
     if row["parked"] == row["waiting"]:
         return "refused"
     return "failing" if row["failing_since"] else "waiting"

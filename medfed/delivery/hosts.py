@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from medfed.activitypub.claims import Scheme
-from medfed.kernel.clock import HOUR, MINUTE, Millis
+from medfed.kernel.clock import DAY, HOUR, MINUTE, Millis
 from medfed.kernel.errors import Blocked, MedfedError, RemoteGone, RemoteRefused, Unreachable
 
 STEPS: Final = (0, 1 * MINUTE, 5 * MINUTE, 15 * MINUTE, 1 * HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR)
@@ -17,7 +17,10 @@ ASIDE_FOR: Final = 12 * HOUR
 ASIDE_AFTER: Final = 5
 """How often an inbox may crash on an activity before the next ones no longer wait for it."""
 
-Verdict: TypeAlias = Literal["done", "later", "aside", "gone", "pointless", "refused"]
+WITHHELD_FOR: Final = 7 * DAY
+"""How long what a peer may no longer have is kept for the case that it may again."""
+
+Verdict: TypeAlias = Literal["done", "later", "aside", "gone", "pointless", "refused", "withheld"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

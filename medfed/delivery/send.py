@@ -4,13 +4,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from medfed.accounts.promise import WAKE
 from medfed.accounts.sign import signer
 from medfed.activitypub.claims import Scheme
-from medfed.delivery.hosts import ASIDE_FOR, REMEMBER_SCHEME, STEPS, Outcome, chance, outcome_of, retry_at
+from medfed.delivery.hosts import (
+    ASIDE_FOR,
+    REMEMBER_SCHEME,
+    STEPS,
+    WITHHELD_FOR,
+    Outcome,
+    chance,
+    outcome_of,
+    retry_at,
+)
 from medfed.domain.peers import Peer
 from medfed.instance import Instance
 from medfed.kernel.clock import SECOND, Millis
@@ -24,7 +34,12 @@ from medfed.storage.outbox import Delivery, Due
 log: Final = logging.getLogger(__name__)
 
 LANES: Final = 64
-"""Hosts that are delivered to at the same time."""
+"""Hosts that are delivered to at the same time, those that take their time not counted."""
+MOST_LANES: Final = 256
+DOUBTFUL_LANES: Final = 32
+"""How many of all may be taken by hosts that failed last time: they keep no lane from the others."""
+SLOW_AFTER: Final = 1.0
+"""Seconds after which a lane no longer counts among `LANES`, so that slow hosts do not make the others wait."""
 REFILL: Final = LANES // 4
 LOOK_EVERY: Final = 0.02
 BATCH: Final = 50
@@ -37,12 +52,19 @@ _TRY_THE_OTHER: Final = frozenset({400, 401, 403, 500, 501, 502})
 """Answers of a peer that may merely not understand the signature scheme."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UnderWay:
+    task: "asyncio.Task[None]"
+    since: float
+    doubtful: bool
+
+
 class Deliverer:
     """Delivers for one instance; a lane is never held by two tasks, nor by two processes."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._busy: dict[str, _UnderWay] = {}
         self._resting: dict[str, Millis] = {}
         """Lanes that are left alone for a while, and until when: another process has them, or they failed oddly."""
         self._look_at = 0.0
@@ -50,7 +72,7 @@ class Deliverer:
 
     async def run_due(self) -> bool:
         """Start the lanes that are due; True if any was started."""
-        room, now = LANES - len(self._busy), time.monotonic()
+        room, now = self._room(), time.monotonic()
         if room <= 0:
             return False
         if room < REFILL and now < self._look_at:
@@ -58,13 +80,22 @@ class Deliverer:
             return False
         self._look_at = now + LOOK_EVERY
         async with self._instance.store.view() as view:
-            due = await outbox.due(view, self._instance.here.now(), busy=self._not_now(), limit=room)
+            doubtful = max(0, DOUBTFUL_LANES - sum(lane.doubtful for lane in self._busy.values()))
+            due = await outbox.due(
+                view, self._instance.here.now(), busy=self._not_now(), limit=room, doubtful=min(room, doubtful)
+            )
             first = await outbox.waiting(view, [lane.first_id for lane in due]) if due else {}
             known = await peers.find_many(view, first) if first else {}
         for lane in due:
             if lane.host in first:
                 self._start(lane, first[lane.host], known.get(lane.host))
         return bool(first)
+
+    def _room(self) -> int:
+        """How many lanes may be started: those that a slow host keeps open for long take no place but the last."""
+        quick = time.monotonic() - SLOW_AFTER
+        counted = sum(lane.since > quick for lane in self._busy.values() if not lane.doubtful)
+        return min(LANES - counted, MOST_LANES - len(self._busy))
 
     def _not_now(self) -> list[str]:
         """Hosts that are delivered to already, here or elsewhere, or whose lane has just failed."""
@@ -83,7 +114,7 @@ class Deliverer:
 
     def _start(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
         task = asyncio.create_task(self._lane(lane, first, peer), name=f"lane {lane.host}")
-        self._busy[lane.host] = task
+        self._busy[lane.host] = _UnderWay(task=task, since=time.monotonic(), doubtful=lane.doubtful)
         task.add_done_callback(partial(self._free, lane.host))
 
     def _free(self, host: str, done: asyncio.Task[None]) -> None:
@@ -91,7 +122,7 @@ class Deliverer:
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("lane %s failed", host, exc_info=error)
             self._resting[host] = self._instance.here.now() + STEPS[1]
-        if LANES - len(self._busy) >= REFILL:
+        if self._room() >= REFILL:
             self._instance.store.wake(WAKE)
         else:
             self._look_soon()
@@ -99,16 +130,20 @@ class Deliverer:
     async def settle(self) -> None:
         """Wait until every lane that is under way has ended."""
         while self._busy:
-            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+            await asyncio.gather(*self._tasks(), return_exceptions=True)
             await asyncio.sleep(0)
 
     async def aclose(self) -> None:
         """Stop; what was not settled is owed still."""
         if self._look is not None:
             self._look.cancel()
-        for task in list(self._busy.values()):
+        under_way = self._tasks()
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*list(self._busy.values()), return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _tasks(self) -> "list[asyncio.Task[None]]":
+        return [lane.task for lane in self._busy.values()]
 
     async def _lane(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
         """Deliver to one host, unless another process does."""
@@ -188,6 +223,9 @@ class Deliverer:
             if outcome.verdict == "aside" and now < delivery.keep_until:
                 await outbox.park(tx, delivery.id, outcome.error, again_at=now + ASIDE_FOR)
                 return True
+            if outcome.verdict == "withheld":
+                await outbox.withhold(tx, delivery.id, outcome.error, until=now + WITHHELD_FOR)
+                return True
             if outcome.verdict == "pointless" or now >= delivery.keep_until:
                 await outbox.done(tx, delivery.id)
                 return True
@@ -205,24 +243,16 @@ class Deliverer:
 
     async def _attempt(self, delivery: Delivery, remembered: Scheme | None) -> Outcome:
         if self._instance.levels.is_blocked(delivery.host):
-            return Outcome(verdict="pointless", error="the peer is blocked")
-        if not self._still_allowed(delivery):
-            return Outcome(verdict="pointless", error="the peer may no longer have this")
+            return Outcome(verdict="withheld", error="the peer is blocked")
+        if _is_overtaken(delivery):
+            return Outcome(verdict="pointless", error="the post is deleted")
+        if delivery.visibility == "verified" and not self._instance.levels.is_trusted(delivery.host):
+            return Outcome(verdict="withheld", error="the peer is no longer trusted")
         try:
             scheme = await self._send(delivery, remembered)
         except MedfedError as error:
             return outcome_of(error, delivery.attempts)
         return Outcome(verdict="done", scheme=scheme)
-
-    def _still_allowed(self, delivery: Delivery) -> bool:
-        """What is for verified practitioners leaves only while a peer is trusted (J11, M15), what is deleted never."""
-        if delivery.kind == "Delete" or delivery.post_id is None:
-            return True
-        if delivery.visibility is None:
-            return False  # deleted since: what says so is behind this in the lane (J10)
-        if delivery.visibility != "verified":
-            return True
-        return self._instance.levels.is_trusted(delivery.host)
 
     async def _send(self, delivery: Delivery, remembered: Scheme | None) -> Scheme:
         """Knock, and once more with the other signature scheme if the first may not have been understood.
@@ -245,3 +275,8 @@ class Deliverer:
             key_id, key = await self._instance.keyring.rsa(view, delivery.account_id)
         sign = signer(key_id, key, self._instance.here.clock, scheme)
         return await self._instance.net.post(delivery.inbox, body=delivery.body, headers=_TYPE, sign=sign)
+
+
+def _is_overtaken(delivery: Delivery) -> bool:
+    """Of a post that is deleted since nothing leaves but what says so, which is behind this in the lane (J10)."""
+    return delivery.kind != "Delete" and delivery.post_id is not None and delivery.visibility is None

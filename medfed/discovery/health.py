@@ -102,7 +102,8 @@ async def _figures(view: View) -> str:
     lanes = await outbox.overview(view)
     parked = sum(lane["parked"] for lane in lanes)
     figures.set("medfed_deliveries_parked", parked)
-    figures.set("medfed_deliveries_waiting", sum(lane["waiting"] for lane in lanes) - parked)
+    withheld = sum(lane["withheld"] for lane in lanes)
+    figures.set("medfed_deliveries_waiting", sum(lane["waiting"] for lane in lanes) - parked - withheld)
     figures.set("medfed_hosts_failing", sum(1 for lane in lanes if lane["failing_since"]))
     for state in ("waiting", "dead"):
         waiting = [task for task in await tasks.overview(view) if task["state"] == state]

@@ -59,13 +59,18 @@ _LANES: Final = """
 """
 _DUE_HOSTS = sql(
     f"""
-    {_LANES}
-    SELECT lane.host,
-           (SELECT MIN(d.id) FROM delivery d WHERE d.host = lane.host AND d.state = 'waiting') AS first_id,
-           (SELECT MAX(d.id) FROM delivery d WHERE d.host = lane.host AND d.state = 'waiting') AS last_id
-    FROM lane LEFT JOIN peer p ON p.domain = lane.host
-    WHERE lane.host IS NOT NULL AND (p.next_at IS NULL OR p.next_at <= :now) AND NOT lane.host IN :busy[text]
-    ORDER BY first_id LIMIT :limit
+    {_LANES},
+    due AS (
+        SELECT lane.host, CASE WHEN p.failures > 0 THEN 1 ELSE 0 END AS doubtful,
+               (SELECT MIN(d.id) FROM delivery d WHERE d.host = lane.host AND d.state = 'waiting') AS first_id,
+               (SELECT MAX(d.id) FROM delivery d WHERE d.host = lane.host AND d.state = 'waiting') AS last_id
+        FROM lane LEFT JOIN peer p ON p.domain = lane.host
+        WHERE lane.host IS NOT NULL AND (p.next_at IS NULL OR p.next_at <= :now) AND NOT lane.host IN :busy[text]
+    ),
+    ranked AS (SELECT due.*, ROW_NUMBER() OVER (PARTITION BY doubtful ORDER BY first_id) AS place FROM due)
+    SELECT host, first_id, last_id, doubtful FROM ranked
+    WHERE place <= CASE WHEN doubtful = 1 THEN :doubtful ELSE :limit END
+    ORDER BY first_id
     """
 )
 _DELIVERY: Final = """
@@ -84,6 +89,12 @@ _PARK = sql(
     """
 )
 _RESUME = sql("UPDATE delivery SET state = 'waiting' WHERE state = 'parked' AND next_at > 0 AND next_at <= :now")
+_WITHHOLD = sql("UPDATE delivery SET state = 'withheld', last_error = :error, next_at = :until WHERE id = :id")
+_RELEASE = sql("UPDATE delivery SET state = 'waiting' WHERE state = 'withheld' AND host = :host")
+_WITHHELD_SINCE = sql(
+    "SELECT host, COUNT(*) AS dropped FROM delivery WHERE state = 'withheld' AND next_at <= :now GROUP BY host"
+)
+_DROP_WITHHELD = sql("DELETE FROM delivery WHERE state = 'withheld' AND next_at <= :now")
 _DROP_INBOX = sql("DELETE FROM delivery WHERE inbox = :inbox")
 _UNPARK = sql("UPDATE delivery SET state = 'waiting' WHERE state = 'parked' AND (:host = '' OR host = :host)")
 _DROP = sql("DELETE FROM delivery WHERE host = :host")
@@ -95,11 +106,12 @@ _NEXT = sql(
 )
 _LIST = sql(
     """
-    SELECT d.host, d.waiting, d.attempts, d.last_error, d.parked, d.parked_until,
+    SELECT d.host, d.waiting, d.attempts, d.last_error, d.parked, d.parked_until, d.withheld,
            COALESCE(p.next_at, 0) AS next_at, COALESCE(p.failing_since, 0) AS failing_since
     FROM (
         SELECT host, COUNT(*) AS waiting, MAX(attempts) AS attempts, MAX(last_error) AS last_error,
                SUM(CASE WHEN state = 'parked' THEN 1 ELSE 0 END) AS parked,
+               SUM(CASE WHEN state = 'withheld' THEN 1 ELSE 0 END) AS withheld,
                MIN(CASE WHEN state = 'parked' AND next_at > 0 THEN next_at END) AS parked_until
         FROM delivery GROUP BY host
     ) d LEFT JOIN peer p ON p.domain = d.host
@@ -226,16 +238,19 @@ async def everybody(view: View) -> list[Inbox]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A host that may be tried now: the first and the last thing it is owed."""
+    """A host that may be tried now: the first and the last thing it is owed, and whether it failed last time."""
 
     host: str
     first_id: int
     last_id: int
+    doubtful: bool
 
 
-async def due(view: View, now: Millis, *, busy: Iterable[str], limit: int) -> list[Due]:
-    """Hosts that are owed something and may be tried now, longest owed first."""
-    return [Due(**row) for row in await view.all(_DUE_HOSTS, now=now, busy=list(busy), limit=limit)]
+async def due(view: View, now: Millis, *, busy: Iterable[str], limit: int, doubtful: int) -> list[Due]:
+    """Hosts that are owed something and may be tried now, longest owed first: `limit` good ones at most,
+    and `doubtful` at most of those that failed last time."""
+    rows = await view.all(_DUE_HOSTS, now=now, busy=list(busy), limit=limit, doubtful=doubtful)
+    return [Due(**{**row, "doubtful": bool(row["doubtful"])}) for row in rows]
 
 
 async def waiting(view: View, ids: Iterable[int]) -> dict[str, Delivery]:
@@ -273,6 +288,24 @@ async def resume(tx: Transaction, now: Millis) -> int:
     return await tx.run(_RESUME, now=now)
 
 
+async def withhold(tx: Transaction, id_: int, error: str, *, until: Millis) -> None:
+    """A peer may no longer have this; it is kept for the case that it may again, and then dropped (J11)."""
+    await tx.run(_WITHHOLD, id=id_, error=error[:300], until=until)
+
+
+async def release(tx: Transaction, host: str) -> None:
+    """A peer was judged anew: about what was withheld from it is decided anew, too."""
+    await tx.run(_RELEASE, host=host)
+
+
+async def drop_withheld(tx: Transaction, now: Millis) -> dict[str, int]:
+    """Forget what was withheld long enough; how many, by host."""
+    dropped = {row["host"]: int(row["dropped"]) for row in await tx.all(_WITHHELD_SINCE, now=now)}
+    if dropped:
+        await tx.run(_DROP_WITHHELD, now=now)
+    return dropped
+
+
 async def drop_inbox(tx: Transaction, inbox: str) -> int:
     """Forget everything that is owed to one inbox; how many."""
     return await tx.run(_DROP_INBOX, inbox=inbox)
@@ -294,7 +327,7 @@ async def next_due(view: View) -> Millis | None:
 
 
 async def overview(view: View) -> list[dict[str, Any]]:
-    """Per host: waiting, parked, parked_until (or None), attempts, next_at, last_error, failing_since."""
+    """Per host: waiting, parked, withheld, parked_until (or None), attempts, next_at, last_error, failing_since."""
     return [dict(row) for row in await view.all(_LIST)]
 
 

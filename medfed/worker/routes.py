@@ -13,9 +13,9 @@ from medfed.kernel.clock import DAY, HOUR, SECOND, Millis
 from medfed.kernel.errors import Refused, RemoteFailure, Unreachable
 from medfed.notifications.mail import TASK as MAIL
 from medfed.notifications.mail import letter_of
-from medfed.posts import complete, featured, publish
+from medfed.posts import complete, featured, publish, quotes, quoting
 from medfed.settings import Settings
-from medfed.storage import accounts, erasure, inbox_log, oauth, outbox, posts, threads, trust
+from medfed.storage import accounts, erasure, inbox_log, moderation, oauth, outbox, posts, threads, trust
 from medfed.verification import refresh, work
 
 log: Final = logging.getLogger(__name__)
@@ -65,6 +65,9 @@ async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
         await threads.forget(tx, now - complete.COOLDOWN)
         if await outbox.resume(tx, now):
             tx.wake(DELIVERY)
+        for host, dropped in (await outbox.drop_withheld(tx, now)).items():
+            detail = {"dropped": dropped}
+            await moderation.record(tx, at=now, actor="medfed", action="queue.expire", subject=host, detail=detail)
 
 
 async def complete_thread(instance: Instance, payload: Mapping[str, Any]) -> None:

@@ -1,15 +1,18 @@
 """What we owe peers, whatever they answer: group J of the catalogue."""
 
+import asyncio
 from typing import Any
 
 import orjson
 import pytest
 
 from medfed.delivery.hosts import ASIDE_AFTER
+from medfed.delivery.send import DOUBTFUL_LANES, LANES, Deliverer
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post
 from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND
-from medfed.storage import outbox, posts
+from medfed.kernel.paging import Page
+from medfed.storage import moderation, outbox, posts
 from medfed.storage.statements import sql
 from tests.support.stranger import Document, Puppet, Stranger
 from tests.support.world import Site, World, a_world
@@ -300,8 +303,66 @@ async def test_nothing_leaves_for_a_host_that_was_blocked_meanwhile() -> None:
         sent = len(world.internet.sent_to("peer.test"))
         await lyon.publishes("dr-roy", "Encore une")
         await world.pass_time(DAY)
+        assert [row["state"] for row in await _owed(lyon)] == ["withheld"]
+        await world.pass_time(7 * DAY)
         assert len(world.internet.sent_to("peer.test")) == sent
         assert await _owed(lyon) == []
+        async with lyon.instance.store.view() as view:
+            last = (await moderation.audit(view, Page(limit=1)))[0]
+        assert (last.action, last.subject) == ("queue.expire", "peer.test")
+
+
+@pytest.mark.case("J11")
+async def test_who_is_trusted_again_within_a_week_gets_what_was_kept_back() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        world.down("peer.test")
+        post = await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        await lyon.judges("peer.test", Level.BLOCKED)
+        world.up("peer.test")
+        await world.pass_time(DAY)
+        assert _notes(reader) == []
+        await lyon.judges("peer.test", Level.FEDERATED)
+        await world.settle()
+        assert _notes(reader) == [post.uri]
+
+
+@pytest.mark.case("J07")
+async def test_more_slow_hosts_than_there_are_lanes_keep_no_other_waiting() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        slow = [await _reader(world, f"a{number}.test") for number in range(LANES + 2)]
+        quick = await _reader(world, "quick.test")
+        for reader in slow:
+            world.internet.slow(reader.home.authority, 20.0)
+        post = await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        delivering = Deliverer(lyon.instance)
+        for _ in range(60):
+            await delivering.run_due()
+            await asyncio.sleep(0.1)
+            if _notes(quick):
+                break
+        heard = [_notes(reader) for reader in (quick, *slow)]
+        await delivering.aclose()
+        assert heard == [[post.uri], *([] for _ in slow)]
+
+
+@pytest.mark.case("J07")
+async def test_hosts_that_failed_last_time_take_a_part_of_the_lanes_only() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        failing = [await _reader(world, f"a{number}.test") for number in range(DOUBTFUL_LANES + 8)]
+        for reader in failing:
+            world.down(reader.home.authority)
+        await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        await world.settle()
+        await _reader(world, "well.test")
+        await lyon.publishes("dr-roy", "Encore une")
+        async with lyon.instance.store.view() as view:
+            found = await outbox.due(view, lyon.instance.here.now() + DAY, busy=(), limit=LANES, doubtful=4)
+        assert [lane.doubtful for lane in found] == [True] * 4 + [False]
+        assert found[-1].host == "well.test"
 
 
 @pytest.mark.case("J09")

@@ -421,7 +421,7 @@ CREATE TABLE delivery (
     activity_id BIGINT NOT NULL REFERENCES outbox (id) ON DELETE CASCADE,
     host        TEXT NOT NULL,
     inbox       TEXT NOT NULL,
-    state       TEXT NOT NULL,                      -- waiting, parked
+    state       TEXT NOT NULL,                      -- waiting, parked, withheld
     attempts    BIGINT NOT NULL,
     next_at     BIGINT NOT NULL,
     last_error  TEXT NOT NULL,
