@@ -47,19 +47,29 @@ _STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 @click.option("--workers", default=1, type=click.IntRange(1, 64), help="Processes; more than one needs PostgreSQL.")
 @click.option("--no-worker", is_flag=True, help="Leave the background work to `medfed worker`.")
 @click.option("--fd", default=None, type=int, hidden=True, help="Serve on this inherited socket.")
+@click.option("--lifeline", default=None, type=int, hidden=True, help="Stop when this inherited pipe ends.")
 @actions.config_of
-def serve(config: str, host: str | None, port: int | None, workers: int, *, no_worker: bool, fd: int | None) -> None:
+def serve(
+    config: str,
+    host: str | None,
+    port: int | None,
+    workers: int,
+    *,
+    no_worker: bool,
+    fd: int | None,
+    lifeline: int | None,
+) -> None:
     """Serve, and do the background work in the same process. SIGTERM stops it gracefully."""
     with failures():
         settings = actions.load(config)
         where = (host or settings.http.host, settings.http.port if port is None else port)
         if workers == 1:
             _begin()
-            uvloop.run(_serve(settings, *where, work=not no_worker, fd=fd))
+            uvloop.run(_serve(settings, *where, work=not no_worker, fd=fd, lifeline=lifeline))
             return
         if settings.database_url.startswith("sqlite"):
             raise Misconfigured("several processes need PostgreSQL: set database.url, or leave out --workers")
-    _serve_in_processes(config, *where, workers=workers, no_worker=no_worker)
+        _serve_in_processes(config, *where, workers=workers, no_worker=no_worker)
 
 
 @click.command()
@@ -72,9 +82,13 @@ def worker(config: str) -> None:
         uvloop.run(_work(settings))
 
 
-async def _serve(settings: Settings, host: str, port: int, *, work: bool, fd: int | None = None) -> None:
+async def _serve(
+    settings: Settings, host: str, port: int, *, work: bool, fd: int | None = None, lifeline: int | None = None
+) -> None:
     if fd is None:
         await _try_to_listen(host, port)
+    if lifeline is not None:
+        _stop_at_the_end_of(lifeline)
     async with _opened(settings) as instance:
         for warning in warnings(settings):
             say(f"WARNING: {warning}")
@@ -191,28 +205,41 @@ class _Server(uvicorn.Server):
 
 def _serve_in_processes(config: str, host: str, port: int, *, workers: int, no_worker: bool) -> None:
     """Bind once, let `workers` processes accept, start one anew when it dies, stop all of them on a signal."""
+    asyncio.run(_try_to_listen(host, port))  # uvicorn would end the process without our sentence
     bound = uvicorn.Config("medfed", host=host, port=port, log_config=None).bind_socket()
     bound.set_inheritable(True)
     bound.listen(_WAITING)  # from now on callers wait, and are not turned away, until a process is up
     ready(f"listening on http://{host}:{bound.getsockname()[1]} in {workers} processes")
     command = [sys.executable, "-m", "medfed", "--config", str(Path(config)), "serve", "--fd", str(bound.fileno())]
     command += ["--no-worker"] if no_worker else []
-    with failures():
-        asyncio.run(_supervise(command, bound.fileno(), workers))
+    lifeline, _held = os.pipe()  # its other end is ours alone, and closes with us however we die
+    command += ["--lifeline", str(lifeline)]
+    asyncio.run(_supervise(command, (bound.fileno(), lifeline), workers))
 
 
-async def _supervise(command: list[str], descriptor: int, workers: int) -> None:
+def _stop_at_the_end_of(lifeline: int) -> None:
+    """End this process as a SIGTERM does when nobody holds the other end of the pipe: our parent was killed."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_reader(lifeline)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    loop.add_reader(lifeline, stop)
+
+
+async def _supervise(command: list[str], descriptors: tuple[int, ...], workers: int) -> None:
     stopped = asyncio.Event()
     for number in _STOPPING:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):
-            group.create_task(_keep_running(command, descriptor, stopped))
+            group.create_task(_keep_running(command, descriptors, stopped))
 
 
-async def _keep_running(command: list[str], descriptor: int, stopped: asyncio.Event) -> None:
+async def _keep_running(command: list[str], descriptors: tuple[int, ...], stopped: asyncio.Event) -> None:
     while not stopped.is_set():
-        child = await asyncio.create_subprocess_exec(*command, pass_fds=(descriptor,), env=os.environ)
+        child = await asyncio.create_subprocess_exec(*command, pass_fds=descriptors, env=os.environ)
         ended = asyncio.create_task(child.wait())
         asked = asyncio.create_task(stopped.wait())
         await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,10 @@
 """On PostgreSQL several processes serve one instance, and commands go to the database themselves."""
 
 import signal
+import socket
 import subprocess
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -55,3 +58,62 @@ def test_init_does_not_touch_an_instance_that_the_database_holds(hospital: Place
     assert "holds an instance already" in done.err
     assert list(other.folder.iterdir()) == []
     assert hospital.run("doctor").status == 0
+
+
+@pytest.fixture
+def servers(hospital: Place, database: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `medfed serve --workers 2`, and ends it after the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(port: str = "0") -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            hospital.command("serve", "--port", port, "--workers", "2"),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=CLEAN | {"MEDFED_DATABASE__URL": database},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(30)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def _url(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return process.stderr.readline().split()[2]
+
+
+def test_a_port_that_is_taken_is_one_clear_sentence_for_several_processes_too(
+    servers: Callable[..., subprocess.Popen[str]],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = servers(str(port))
+        assert process.wait(30) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == f"medfed: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_processes_whose_parent_was_killed_stop_and_give_the_port_back(
+    servers: Callable[..., subprocess.Popen[str]],
+) -> None:
+    process = servers()
+    url = _url(process)
+    assert get(f"{url}/livez")[0] == 200
+    process.kill()
+    process.wait(10)
+    until = time.monotonic() + 30
+    while _is_taken(int(url.rpartition(":")[2])):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
