@@ -69,7 +69,7 @@ _DUE_HOSTS = sql(
     ),
     ranked AS (SELECT due.*, ROW_NUMBER() OVER (PARTITION BY doubtful ORDER BY first_id) AS place FROM due)
     SELECT host, first_id, last_id, doubtful FROM ranked
-    WHERE place <= CASE WHEN doubtful = 1 THEN :doubtful ELSE :limit END
+    WHERE (doubtful = 1 AND place <= :doubtful) OR (doubtful = 0 AND place <= :limit)
     ORDER BY first_id
     """
 )
