@@ -4,13 +4,13 @@ from typing import Any
 
 import click
 
-from medfed.accounts.promise import WAKE
 from medfed.cli.actions import BY, config_of, perform
 from medfed.cli.output import json_option, report, show, table
 from medfed.inbox.http import WAKE as INBOX
 from medfed.instance import Instance
 from medfed.kernel.clock import Millis, iso
-from medfed.storage import inbox_log, moderation, outbox, peers, tasks
+from medfed.moderation import lanes
+from medfed.storage import inbox_log, tasks
 from medfed.verification.work import WAKE as TASKS
 
 
@@ -42,19 +42,19 @@ async def list_queue(instance: Instance) -> dict[str, Any]:
     """Deliveries per host, tasks, and how many arrivals are not applied."""
     now = instance.here.now()
     async with instance.store.view() as view:
-        owed, waiting = await outbox.overview(view), await tasks.overview(view)
+        owed, waiting = await lanes.lanes(view, now), await tasks.overview(view)
         arrivals = await inbox_log.counts(view)
     return {
         "hosts": [
             {
-                "host": row["host"],
-                "waiting": row["waiting"],
-                "attempts": row["attempts"],
-                "next": _next(row, now),
-                "last_error": row["last_error"],
-                "state": _state(row),
+                "host": lane.host,
+                "waiting": lane.waiting,
+                "attempts": lane.attempts,
+                "next": _next(lane.next_at, now),
+                "last_error": lane.last_error,
+                "state": lane.state,
             }
-            for row in owed
+            for lane in owed
         ],
         "tasks": [
             {
@@ -86,12 +86,11 @@ async def retry_queue(instance: Instance, *, domain: str = "") -> dict[str, Any]
     """Let lanes be tried at once, and put back what was parked or given up."""
     host, now, revived, again = domain.strip().lower(), instance.here.now(), 0, 0
     async with instance.store.transaction("retry deliveries") as tx:
-        put_back = await outbox.retry(tx, host)
-        await peers.retry_now(tx, host)
+        put_back = await lanes.retry(tx, host)
         if not host:
             revived, again = await tasks.revive(tx, now), await inbox_log.revive(tx, now)
-        for channel in (WAKE, INBOX, TASKS):
-            tx.wake(channel)
+            for channel in (INBOX, TASKS):
+                tx.wake(channel)
     return {"domain": host, "put_back": put_back, "tasks": revived, "arrivals": again}
 
 
@@ -109,28 +108,11 @@ async def drop_queue(instance: Instance, *, domain: str) -> dict[str, Any]:
     """Forget what a host is owed; audited."""
     host = domain.strip().lower()
     async with instance.store.transaction("drop deliveries") as tx:
-        dropped = await outbox.drop(tx, host)
-        await moderation.record(
-            tx, at=instance.here.now(), actor=BY, action="queue.drop", subject=host, detail={"dropped": dropped}
-        )
+        dropped = await lanes.drop(tx, host, at=instance.here.now(), by=BY)
     return {"domain": host, "dropped": dropped}
 
 
-def _next(row: dict[str, Any], now: Millis) -> str | None:
-    """When a host is tried next; None: not before somebody says so."""
-    at = row["next_at"]
-    if row["withheld"] == row["waiting"]:
+def _next(at: Millis | None, now: Millis) -> str | None:
+    if at is None:
         return None
-    if row["parked"] == row["waiting"]:
-        if row["parked_until"] is None:
-            return None
-        at = max(at, row["parked_until"])
     return iso(at) if at > now else "now"
-
-
-def _state(row: dict[str, Any]) -> str:
-    if row["withheld"] == row["waiting"]:
-        return "withheld"
-    if row["parked"] == row["waiting"]:
-        return "refused"
-    return "failing" if row["failing_since"] else "waiting"

@@ -34,6 +34,8 @@ FLASHES: Final[Mapping[str, str]] = {
     "accepted": N_("Accepted."),
     "refused": N_("Refused."),
     "level": N_("The level is set."),
+    "retried": N_("Tried again at once."),
+    "dropped": N_("Dropped, and recorded in the audit."),
     "policy": N_("The policy is in force."),
     "attested": N_("Attested. It appears once the person accepts."),
     "attestation-published": N_("On your profile from now on."),

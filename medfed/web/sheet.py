@@ -35,6 +35,7 @@ _ADMINISTRATION: Final[Mapping[str, Access]] = {
     "reports": Access.MODERATOR,
     "policy": Access.ADMIN,
     "audit": Access.ADMIN,
+    "queue": Access.ADMIN,
     "back": Access.MEMBER,
 }
 """Who is shown which entry of the administration: those who may open it."""

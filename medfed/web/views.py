@@ -241,6 +241,7 @@ def admin_nav(current: str, *, verifications: int = 0, reports: int = 0) -> NavV
         ("peers", "/admin/peers", "network", words.N_("Peers"), 0, False),
         ("verification", "/admin/verification", "page", words.N_("Verification"), verifications, False),
         ("reports", "/admin/reports", "flag", words.N_("Reports"), reports, False),
+        ("queue", "/admin/queue", "out", words.N_("Deliveries"), 0, True),
         ("policy", "/admin/policy", "sliders", words.N_("Policy"), 0, False),
         ("audit", "/admin/audit", "book", words.N_("Audit"), 0, True),
         ("back", "/", "back", words.N_("Back to the instance"), 0, True),
@@ -824,6 +825,20 @@ class PlacedBar:
     y: int
     height: int
     look: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRowView:
+    """What a peer is owed; `next_at` None: not before an administrator says so."""
+
+    host: str
+    state: str
+    ails: bool
+    waiting: int
+    attempts: int
+    is_due: bool
+    next_at: Millis | None
+    last_error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -812,6 +812,16 @@ def _add_administration(add: Callable[..., None], admin: Callable[..., v.Frame])
         unsettled=(("did:web:sfc.example", "sfc.example"),),
     )
     add("admin-peers-empty", "admin_peers", admin("peers"), peers=(), faults=(), form=form, note="", unsettled=())
+    lanes = (
+        v.LaneRowView(host="sfc.example", state="en cours", ails=False, waiting=3, attempts=0, is_due=True,
+                      next_at=NOW, last_error=""),
+        v.LaneRowView(host="radiology-society.example", state="ne répond pas", ails=True, waiting=1_204, attempts=9,
+                      is_due=False, next_at=NOW + HOUR, last_error="Unreachable: cannot connect"),
+        v.LaneRowView(host="social.exemple.example", state="refusé", ails=True, waiting=1, attempts=1,
+                      is_due=False, next_at=None, last_error="RemoteRefused: answered 403"),
+    )  # fmt: skip
+    add("admin-queue", "admin_queue", admin("queue"), lanes=lanes)
+    add("admin-queue-empty", "admin_queue", admin("queue"), lanes=())
     policy = v.FormView(values={"policy": '[[rule]]\nid = "uk-radiology"\nmin_assurance = "substantial"\n'})
     add("admin-policy", "admin_policy", admin("policy"), form=policy, diff=DIFF, version="31")
     same = replace(DIFF, lines=(), tallies=(), loosens=False)

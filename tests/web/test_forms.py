@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from medfed.domain.peers import Level
-from medfed.kernel.clock import HOUR, MINUTE
+from medfed.kernel.clock import DAY, HOUR, MINUTE
 from medfed.kernel.paging import Page
-from medfed.storage import accounts, credentials, moderation, oauth, peers
+from medfed.storage import accounts, credentials, moderation, oauth, outbox, peers
 from medfed.verification.issuer import create_key
 from tests.support.world import Site, World, a_world
 from tests.web.browser import PASSWORD, Browser, visitor
@@ -639,6 +639,35 @@ async def test_an_administrator_sets_the_level_of_a_peer(lyon: Site) -> None:
     page = (await boss.get("/admin/peers")).text
     assert "lille.test" in page
     assert "set the level of lille.test to “Trusted”" in (await boss.get("/admin/audit")).text
+
+
+async def test_an_administrator_sees_what_peers_are_owed_tries_again_and_drops(lyon: Site) -> None:
+    boss = await visitor(lyon, "boss", role="admin")
+    assert "Nothing is owed" in (await boss.get("/admin/queue")).text
+    member = await lyon.member("helene")
+    now, new_id = lyon.instance.here.now(), lyon.instance.here.ids.new
+    activity = outbox.Outgoing(
+        id=new_id(), uri="https://lyon.test/1", account_id=member.id, kind="Create", body=b"{}",
+        created_at=now, keep_until=now + DAY,
+    )  # fmt: skip
+    async with lyon.instance.store.transaction("owe") as tx:
+        inboxes = [outbox.Inbox(host=host, url=f"https://{host}/inbox") for host in ("lille.test", "nantes.test")]
+        await outbox.enqueue(tx, activity, inboxes, new_id)
+        (owed,) = await outbox.lane(tx, "lille.test", 1)
+        await outbox.park(tx, owed.id, "RemoteRefused: <b>403</b>")
+    page = (await boss.get("/admin/queue")).text
+    assert "not by itself" in page
+    assert "RemoteRefused: &lt;b&gt;403" in page
+    assert (await boss.post("/admin/queue/retry", {"host": "lille.test"})).status == 303
+    assert "not by itself" not in (await boss.get("/admin/queue")).text
+    assert (await boss.post("/admin/queue/drop", {"host": "lille.test"})).status == 303
+    page = (await boss.get("/admin/queue")).text
+    assert "nantes.test" in page
+    assert 'value="lille.test"' not in page
+    assert "dropped what was waiting for lille.test" in (await boss.get("/admin/audit")).text
+    somebody = await visitor(lyon, "somebody", role="moderator")
+    for path in ("/admin/queue/retry", "/admin/queue/drop"):
+        assert (await somebody.post(path, {"host": "nantes.test"})).status in (403, 404)
 
 
 async def test_the_policy_is_tried_before_it_is_applied(lyon: Site) -> None:
