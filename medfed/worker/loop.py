@@ -54,6 +54,10 @@ class Worker:
         """What is being applied, by actor."""
         self._elsewhere: dict[str, Millis] = {}
         """Actors whose activities another process applies, and until when they are not asked for."""
+        self._running: dict[int, asyncio.Task[None]] = {}
+        """What is being done, by the id of the task."""
+        self._tasks_elsewhere: dict[int, Millis] = {}
+        """Tasks that another process does, and until when they are not asked for."""
         self._routes = {line.kind: line for line in ROUTES}
         self.beat: Millis = 0
         """When a loop last came round; readiness looks at it."""
@@ -79,9 +83,10 @@ class Worker:
                 group.create_task(self._forever("tasks", self.run_tasks, tasks.next_due), name="tasks")
                 group.create_task(self._forever(PEERS, self._reload_levels, _never), name="peers")
         finally:
-            for line in list(self._lines.values()):
-                line.cancel()
-            await asyncio.gather(*self._lines.values(), return_exceptions=True)
+            going_on = [*self._lines.values(), *self._running.values()]
+            for each in going_on:
+                each.cancel()
+            await asyncio.gather(*going_on, return_exceptions=True)
             await self._deliverer.aclose()
 
     async def settle(self) -> None:
@@ -93,6 +98,7 @@ class Worker:
             busy = await self._deliverer.run_due() or busy
             await self._deliverer.settle()
             busy = await self.run_tasks() or busy
+            await asyncio.gather(*self._running.values())
 
     async def _forever(
         self,
@@ -203,17 +209,42 @@ class Worker:
     # ── tasks ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def run_tasks(self) -> bool:
-        """Do the tasks that are due, some side by side, so that none waits for a slow peer. False when none was."""
+        """Begin the tasks that are due, as far as there is room. False when there were none to begin.
+
+        A task that takes long (a slow issuer is polled, say) is left to finish by itself; the others wait no
+        longer than PATIENCE for it.
+        """
         now = self._instance.here.now()
         async with self._instance.store.view() as view:
             due = await tasks.due(view, now, BATCH)
-        room = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(self._claim_and_run(task, room) for task in due))
-        return bool(due)
+        self._tasks_elsewhere = {id_: until for id_, until in self._tasks_elsewhere.items() if until > now}
+        free = [task for task in due if task.id not in self._running and task.id not in self._tasks_elsewhere]
+        begun = [self._begin_task(task) for task in free[: AT_ONCE - len(self._running)]]
+        if not begun:
+            return False
+        done, _ = await asyncio.wait(begun, timeout=PATIENCE)
+        for each in done:
+            each.result()
+        return True
 
-    async def _claim_and_run(self, task: Task, room: asyncio.Semaphore) -> None:
-        async with room:
+    def _begin_task(self, task: Task) -> "asyncio.Task[None]":
+        running = asyncio.create_task(self._claim_and_run(task), name=f"task {task.once}")
+        self._running[task.id] = running
+        running.add_done_callback(partial(self._end_task, task))
+        return running
+
+    def _end_task(self, task: Task, done: "asyncio.Task[None]") -> None:
+        self._running.pop(task.id, None)
+        if not done.cancelled() and (error := done.exception()) is not None:
+            log.error("task %s could not be settled: %s", task.once, error)
+
+    async def _claim_and_run(self, task: Task) -> None:
+        """Do one task, and nobody else meanwhile, however much longer than its lease it takes."""
+        async with self._instance.store.alone(f"task {task.id}") as mine:
             now = self._instance.here.now()
+            if not mine:
+                self._tasks_elsewhere[task.id] = now + ELSEWHERE
+                return
             lease = now + tasks.LEASE
             async with self._instance.store.transaction("claim task") as tx:
                 claimed = await tasks.claim(tx, task.id, now=now, until=lease)
