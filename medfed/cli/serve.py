@@ -27,7 +27,7 @@ from medfed.instance import Instance, open_instance
 from medfed.kernel.errors import Misconfigured
 from medfed.kernel.observe import log_to
 from medfed.settings import Settings
-from medfed.storage import migrate
+from medfed.storage import issuer, migrate
 from medfed.worker.loop import Worker
 
 log: Final = logging.getLogger(__name__)
@@ -138,13 +138,21 @@ async def _work(settings: Settings) -> None:
 async def _opened(settings: Settings) -> AsyncIterator[Instance]:
     """An instance whose database has the right schema; an empty one is set up."""
     async with open_instance(settings, role="server") as instance:
-        if await migrate.is_empty(instance.store):
+        if not await _is_set_up(instance):
             await migrate.migrate(instance.store)
             await make_identity(instance)
         await actions.require_schema(instance.store)
         await instance.actor()
         await instance.levels.reload(instance.store)
         yield instance
+
+
+async def _is_set_up(instance: Instance) -> bool:
+    """Also False while another process is at it: it holds the migration lock, and who comes second finds it done."""
+    if await migrate.is_empty(instance.store):
+        return False
+    async with instance.store.view() as view:
+        return bool(await issuer.keys(view))
 
 
 def _begin() -> None:

@@ -112,6 +112,7 @@ async def make_identity(instance: Instance) -> None:
     """The actor and the keys that this instance speaks with, as far as they are missing."""
     keys = await new_keys()
     async with instance.store.transaction("make identity") as tx:
+        await migrations.hold(tx)
         await register_instance_actor(tx, instance.here, keys)
         await issuer.create_key(tx, instance.here)
 

@@ -151,7 +151,7 @@ def _refuse_foreign_types(statement: str) -> str:
 async def _apply(store: Store, migration: Migration, known: Sequence[Migration], clock: Clock) -> bool:
     """Apply `migration`, unless somebody else has done so since it was planned."""
     async with store.transaction(f"migration {migration.number}") as tx:
-        await tx.one(_LOCK)
+        await hold(tx)
         await _make_record_table(tx, store.engine)
         if migration not in await _waiting(tx, known):
             return False
@@ -186,6 +186,11 @@ async def _waiting(view: View, known: Sequence[Migration]) -> list[Migration]:
                 f"migration {row['number']:04} ({row['name']}) is not the one that this database was made with"
             )
     return list(known[len(applied) :])
+
+
+async def hold(tx: Transaction) -> None:
+    """Wait until nobody else migrates or sets up this database, and keep them waiting until the transaction ends."""
+    await tx.one(_LOCK)
 
 
 async def is_empty(store: Store) -> bool:

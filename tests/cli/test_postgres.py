@@ -1,5 +1,6 @@
 """On PostgreSQL several processes serve one instance, and commands go to the database themselves."""
 
+import asyncio
 import signal
 import socket
 import subprocess
@@ -8,6 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from medfed.cli.actions import load
+from medfed.cli.serve import _opened
 from tests.cli.conftest import CLEAN, Place
 from tests.cli.test_serve import get
 from tests.support.databases import PostgresServer
@@ -117,3 +120,17 @@ def test_processes_whose_parent_was_killed_stop_and_give_the_port_back(
 def _is_taken(port: int) -> bool:
     with socket.socket() as caller:
         return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def test_two_processes_that_find_an_empty_database_set_it_up_once(
+    hospital: Place, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDFED_DATABASE__URL", await postgres.create(template="template0"))
+    settings = load(str(hospital.config))
+
+    async def start() -> str:
+        async with _opened(settings) as instance:
+            return (await instance.actor()).uri
+
+    first, second = await asyncio.gather(start(), start())
+    assert first == second
