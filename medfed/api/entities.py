@@ -399,7 +399,7 @@ def poll(here: Here, one: Poll, post: Post, parts: Parts) -> Entity:
         "votes_count": sum(option.votes for option in one.options),
         "voters_count": one.voters_count,
         "options": [{"title": option.title, "votes_count": option.votes} for option in one.options],
-        "emojis": [],
+        "emojis": custom_emojis(here, post.emojis),
     }
     if parts.viewer_id is not None:
         shown |= {"voted": bool(parts.own_votes) or parts.mine, "own_votes": list(parts.own_votes)}

@@ -128,7 +128,7 @@ def _status(here: Here, viewer: Account | None, post: Post, gathered: _Gathered,
 
 _OF_THE_ORIGINAL: Final = (
     "content", "spoiler_text", "sensitive", "language", "replies_count", "reblogs_count", "favourites_count",
-    "tags", "mentions", "media_attachments", "poll", "edited_at",
+    "tags", "mentions", "media_attachments", "poll", "edited_at", "emojis",
 )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ async def history(call: Call) -> Response:
             "created_at": iso_millis(at),
             # Files and polls are not kept with earlier words, and those of today were not theirs.
             "media_attachments": [],
-            "emojis": [],
+            "emojis": now["emojis"],
         }
         for content, spoiler, sensitive, at in versions
     ]

@@ -288,7 +288,10 @@ def with_pictures(html: str, sources: Mapping[str, str]) -> str:
         if source is None:
             return match[0]
         named = escape(match[0])
-        return f'<img class="emoji" src="{escape(source)}" alt="{named}" title="{named}" loading="lazy">'
+        return (
+            f'<img class="emoji" src="{escape(source)}" alt="{named}" title="{named}" width="20" height="20" '
+            'loading="lazy">'
+        )
 
     parts = _TAG_OR_TEXT.split(html)
     return "".join(part if part.startswith("<") else _NAMED.sub(picture, part) for part in parts)

@@ -33,12 +33,10 @@ from medfed.web.proofs import credential_view
 from medfed.web.sent import number
 from medfed.web.sheet import asked_page, page, paging
 from medfed.web.views import (
-    CaseCardView,
     FactView,
     FormView,
     PagingView,
     PersonView,
-    PostView,
     ProfileView,
     Relation,
     TabView,
@@ -67,8 +65,9 @@ async def profile(visit: Visit) -> Response:
         account = await _account(view, visit)
         shown_profile = await _profile_view(view, visit, account)
         found = await _written(view, visit, account, wanted, show) if show != "attested" else []
-        shown = await items(view, visit, found)
-        pinned = await _pinned(view, visit, account) if show == "posts" and wanted.max_id == LARGEST else ()
+        on_top = await _pinned(view, visit, account) if show == "posts" and wanted.max_id == LARGEST else []
+        pinned = await items(view, visit, on_top)
+        shown = await items(view, visit, [post for post in found if post not in on_top])
     if visit.viewer is not None:
         await featured.look(visit.instance.store, visit.instance.here, account)
     if show == "cases":
@@ -116,9 +115,9 @@ def _tabs(visit: Visit, account: Account, show: str) -> tuple[TabView, ...]:
     )
 
 
-async def _pinned(view: View, visit: Visit, account: Account) -> tuple[PostView | CaseCardView, ...]:
+async def _pinned(view: View, visit: Visit, account: Account) -> list[Post]:
     found = await timelines.pinned(view, account.id)
-    return await items(view, visit, await read.readable(view, visit.instance.here, visit.viewer, found))
+    return await read.readable(view, visit.instance.here, visit.viewer, found)
 
 
 async def _written(view: View, visit: Visit, account: Account, wanted: Page, show: str) -> list[Post]:

@@ -357,6 +357,7 @@ def case_card(visit: Visit, case: Case, post: Post, gathered: Around) -> CaseCar
         post_id=str(post.id),
         replies=post.replies_count,
         useful=post.likes_count,
+        reactions=_reactions(gathered.emojis.get(post.id, ())),
         did_find_useful=post.id in did.liked,
         did_keep=post.id in did.kept,
         can_act=visit.viewer is not None,

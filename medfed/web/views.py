@@ -579,6 +579,7 @@ class CaseCardView:
     post_id: str
     replies: int = 0
     useful: int = 0
+    reactions: tuple[ReactionView, ...] = ()
     did_find_useful: bool = False
     did_keep: bool = False
     can_act: bool = False

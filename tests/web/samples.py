@@ -717,7 +717,14 @@ def _add_people(add: Callable[..., None], member: Callable[..., v.Frame], strang
         )
     nobody = replace(PROFILE, person=replace(PAUL, stamps=()), relation="anonymous", credentials=(), facts=())
     add("profile-anonymous", "profile", stranger, profile=nobody, **shown)
-    posts = {"tabs": tabs, "show": "posts", "items": (post(), WELLENS), "paging": PAGING}
+    counted = (v.ReactionView(emoji="\N{FIRE}", count=2), v.ReactionView(emoji=":blob:", count=1, src="/media/emoji/1"))
+    on_top = (
+        post(id="11", href="/@helene/11", reactions=counted),
+        replace(WELLENS, id="42", href="/cases/42", reactions=counted),
+    )
+    posts = {"tabs": tabs, "show": "posts", "pinned": on_top, "items": (post(), WELLENS), "paging": PAGING}
+    moved = replace(PROFILE, moved_to="@helene@nantes.example")
+    add("profile-moved", "profile", member(""), profile=moved, **shown)
     add("profile-posts", "profile", member(""), profile=PROFILE, **posts)
     add("credential", "credential", stranger, credential=CREDENTIALS[0])
     add("interaction-person", "interaction", member(""), uri="acct:a@b", person=JAMES, post=None, form=form)

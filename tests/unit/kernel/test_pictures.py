@@ -5,7 +5,7 @@ import pytest
 from medfed.kernel.html import clean, with_pictures
 
 SOURCES = {"blob": "/media/emoji/1"}
-IMAGE = '<img class="emoji" src="/media/emoji/1" alt=":blob:" title=":blob:" loading="lazy">'
+IMAGE = '<img class="emoji" src="/media/emoji/1" alt=":blob:" title=":blob:" width="20" height="20" loading="lazy">'
 
 
 def test_a_name_in_a_text_is_a_picture() -> None:
