@@ -105,7 +105,14 @@ class _Application:
 
     async def _refusal(self, request: Request, error: MedfedError, edge: str) -> Response:
         if isinstance(error, Broken | RemoteFailure):
-            log.error("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, error)
+            log.error(
+                "%s %s: %s: %s",
+                request.method,
+                request.url.path,
+                type(error).__name__,
+                error,
+                exc_info=error if isinstance(error, Broken) else None,
+            )
         if edge == "web":
             return await answer_page(self._front, request, error)
         if edge == "api":
@@ -114,7 +121,10 @@ class _Application:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        work = asyncio.create_task(self._worker.run(), name="worker") if self._worker else None
+        work = None
+        if self._worker is not None:
+            await self._worker.start()  # what it raises ends the server: nobody would see that no work is done
+            work = asyncio.create_task(self._worker.work(), name="worker")
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if work is not None:

@@ -253,10 +253,9 @@ class Manners:
                     headers.setdefault("strict-transport-security", "max-age=31536000; includeSubDomains")
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_with_headers)
-        finally:
-            request_id.reset(token)
+        await self._app(scope, receive, send_with_headers)
+        # Not after a crash: the server logs it when we have returned, and the line is to name the request.
+        request_id.reset(token)
 
 
 CORS_PATHS: Final = (

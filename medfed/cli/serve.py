@@ -191,8 +191,11 @@ class _Server(uvicorn.Server):
     """Says where it listens, and returns after a signal, so that what was opened is closed in order."""
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
-        """See uvicorn.Server.startup."""
-        await super().startup(sockets)
+        """See uvicorn.Server.startup. Raises Misconfigured where that ends the process."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            raise Misconfigured("the server could not start; what went wrong is above") from None
         if self.started and self.config.fd is None:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             ready(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")

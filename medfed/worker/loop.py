@@ -74,8 +74,12 @@ class Worker:
                     )
 
     async def run(self) -> None:
-        """Work until cancelled. What was not settled then is still there."""
+        """Start, and work until cancelled."""
         await self.start()
+        await self.work()
+
+    async def work(self) -> None:
+        """Work until cancelled, after `start`. What was not settled then is still there."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._forever(INBOX, self.apply_arrivals, inbox_log.next_due), name="inbox")
