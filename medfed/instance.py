@@ -14,7 +14,7 @@ from medfed.accounts.peers import PeerLevels
 from medfed.accounts.sign import signer
 from medfed.activitypub.here import Here
 from medfed.activitypub.uris import Uris
-from medfed.domain.accounts import Account
+from medfed.domain.accounts import Account, is_authority
 from medfed.kernel.clock import Clock, SystemClock
 from medfed.kernel.errors import Misconfigured
 from medfed.kernel.ids import Ids
@@ -79,6 +79,10 @@ async def open_instance(
     `transport` replaces the network, `clock` the time, `vault` the key file, and `durable=False`
     gives up fsync: for tests and simulations.
     """
+    if not is_authority(settings.instance.domain):
+        raise Misconfigured(
+            f"instance.domain is {settings.instance.domain[:100]!r}, which is no domain; write it like chu-lyon.example"
+        )
     clock = clock or SystemClock()
     here = Here(
         name=settings.instance.name or settings.instance.domain,

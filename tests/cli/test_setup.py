@@ -225,3 +225,13 @@ def test_a_copied_folder_is_an_instance_too(place: Place, tmp_path: Path) -> Non
     assert [
         each["username"] for each in Place(tmp_path / "copy", place.capture).run("member", "list", "--json").json
     ] == ["roy"]
+
+
+@pytest.mark.parametrize("domain", ["https://lyon.example", "lyon.example/x", "lyon example", "roy@lyon.example", ""])
+def test_a_domain_in_the_settings_that_is_none_is_refused_in_a_sentence(place: Place, domain: str) -> None:
+    text = place.config.read_text()
+    place.config.write_text(text.replace('domain = "lyon.example"', f'domain = "{domain}"'))
+    done = place.run("doctor")
+    assert done.status == 1
+    assert "instance.domain is" in done.err
+    assert "write it like chu-lyon.example" in done.err
