@@ -83,6 +83,7 @@ def main(argv: list[str]) -> int:
 
 def set_up(wanted: str, python: str) -> None:
     """Bring .venv to what the locks say; nothing happens when it is there already."""
+    refuse_foreign_venv()
     stamp = read_stamp()
     have = stamp.get("set", "")
     level = max(RANKS.index(wanted), RANKS.index(have) if have in RANKS else 0)
@@ -97,6 +98,15 @@ def set_up(wanted: str, python: str) -> None:
     compile_what_is_served()
     STAMP.write_text(json.dumps(goal), encoding="utf-8")
     say("ready")
+
+
+def refuse_foreign_venv() -> None:
+    """What .venv leads to is replaced and emptied of other packages: it has to be ours."""
+    if not VENV.resolve().is_relative_to(ROOT):
+        raise SetupError(
+            f"{VENV.name} leads to {VENV.resolve()}, outside this checkout, where set-up changes nothing; "
+            f"remove the link {VENV} and try again"
+        )
 
 
 def read_stamp() -> dict[str, str]:

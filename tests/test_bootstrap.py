@@ -188,3 +188,18 @@ def test_the_command_of_the_environment_is_this_checkout(
     found = subprocess.run([venv / "bin/python", "-c", program], capture_output=True, text=True, check=True, cwd="/")
     assert found.stdout.strip() == str(ROOT / "medfed" / "__init__.py")
     assert os.access(venv / "bin" / "medfed", os.X_OK)
+
+
+def test_an_environment_outside_the_checkout_is_left_alone(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other, checkout = tmp_path / "other", tmp_path / "checkout"
+    other.mkdir()
+    checkout.mkdir()
+    (checkout / ".venv").symlink_to(other)
+    monkeypatch.setattr(bootstrap, "ROOT", checkout)
+    monkeypatch.setattr(bootstrap, "VENV", checkout / ".venv")
+    monkeypatch.setattr(bootstrap, "install", lambda *_: pytest.fail("packages were installed"))
+    with pytest.raises(bootstrap.SetupError, match="outside this checkout"):
+        bootstrap.set_up("runtime", sys.executable)
+    assert list(other.iterdir()) == []
