@@ -32,6 +32,14 @@ _POST_TERMS: Final = {
     "votersCount": "toot:votersCount",
     "blurhash": "toot:blurhash",
     "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
+    "gts": "https://gotosocial.org/ns#",
+    "interactionPolicy": {"@id": "gts:interactionPolicy", "@type": "@id"},
+    "canLike": {"@id": "gts:canLike", "@type": "@id"},
+    "canReply": {"@id": "gts:canReply", "@type": "@id"},
+    "canAnnounce": {"@id": "gts:canAnnounce", "@type": "@id"},
+    "canQuote": {"@id": "gts:canQuote", "@type": "@id"},
+    "automaticApproval": {"@id": "gts:automaticApproval", "@type": "@id"},
+    "manualApproval": {"@id": "gts:manualApproval", "@type": "@id"},
     "medfed": NAMESPACE,
     "case": "medfed:case",
     "stage": "medfed:stage",
@@ -53,3 +61,11 @@ _POST_TERMS: Final = {
 }
 POST: Final = (AS2, DATA_INTEGRITY, _POST_TERMS)
 ACTIVITY: Final = (AS2, DATA_INTEGRITY)
+QUOTE: Final = (
+    AS2,
+    {
+        "QuoteRequest": "https://w3id.org/fep/044f#QuoteRequest",
+        "instrument": {"@id": "as:instrument", "@type": "@id"},
+    },
+)
+"""What answers a QuoteRequest."""

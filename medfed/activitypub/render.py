@@ -9,7 +9,7 @@ from medfed.activitypub.uris import NAMESPACE, Uris
 from medfed.activitypub.wire import requirement_document
 from medfed.domain.accounts import Account, AccountKey
 from medfed.domain.cases import Case
-from medfed.domain.posts import Addressing, Attachment, Mention, Poll, Post, addressing
+from medfed.domain.posts import AS_PUBLIC, Addressing, Attachment, Mention, Poll, Post, addressing
 from medfed.kernel.clock import iso
 from medfed.kernel.html import line_from_text
 
@@ -138,6 +138,7 @@ def post(uris: Uris, whole: Whole) -> Rendered:
         "attachment": [_attachment(uris, item) for item in whole.attachments],
         "replies": uris.replies(said.uri),
     }
+    document["interactionPolicy"] = _interactions(whole, to)
     if said.language:
         document["contentMap"] = {said.language: said.content}
     if said.spoiler:
@@ -157,6 +158,17 @@ def post(uris: Uris, whole: Whole) -> Rendered:
     if whole.case is not None:
         document["case"] = case(whole.case, whole.accepted_uri)
     return document
+
+
+def _interactions(whole: Whole, to: Addressing) -> Rendered:
+    """Who may do what with a post: what is open is for everybody to like, answer and pass on; nothing is quoted.
+
+    What is closed is liked and answered by those it is for. Nobody is asked each time: the rest is refused.
+    """
+    readers = [AS_PUBLIC] if whole.post.is_open else [*to.to, *to.cc]
+    relayers = [AS_PUBLIC] if whole.post.is_open else [whole.author.uri]
+    allowed = {"canLike": readers, "canReply": readers, "canAnnounce": relayers, "canQuote": [whole.author.uri]}
+    return {name: {"automaticApproval": who, "manualApproval": []} for name, who in allowed.items()}
 
 
 def case(record: Case, accepted_uri: str) -> Rendered:

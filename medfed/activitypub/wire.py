@@ -422,6 +422,9 @@ class PeerPost:
     poll: PeerPoll | None
     context: str
     replies: str
+    quote: str
+    quote_stamp: str
+    """Where the author of the quoted post is said to have agreed (FEP-044f); worth nothing until it was looked at."""
     requires: Requirement | None
     case: Document | None
 
@@ -488,6 +491,8 @@ def read_post(document: Document, now: Millis) -> PeerPost:
         attachments=_attachments(document),
         poll=_poll(document, now) if kind == "Question" else None,
         context=reference(document.get("context")),
+        quote=_quote(document),
+        quote_stamp=reference(document.get("quoteAuthorization")),
         replies=_own(id_, document.get("replies")),
         requires=_requirement(document),
         case=_case(document),
@@ -524,6 +529,12 @@ def _page(id_: str, document: Document) -> str:
     """The page of a post; one on another host is not taken (D15)."""
     url = link_of(document.get("url"))
     return url if url and same_origin(url, id_) else id_
+
+
+def _quote(document: Document) -> str:
+    """The post that this one quotes: as FEP-044f says it, or as Fedibird and Misskey said it before."""
+    said = (reference(document.get(name)) for name in ("quote", "quoteUrl", "quoteUri", "_misskey_quote"))
+    return next((uri for uri in said if uri), "")
 
 
 def _names(tags: list[Any], kind: str) -> tuple[str, ...]:

@@ -272,6 +272,7 @@ class Parts:
     mine: bool = False
     viewer_id: int | None = None
     reblog: Entity | None = None
+    quote: Entity | None = None
 
 
 def status(here: Here, post: Post, parts: Parts) -> Entity:
@@ -303,7 +304,8 @@ def status(here: Here, post: Post, parts: Parts) -> Entity:
         "tags": [{"name": tag, "url": here.uris.tag(tag)} for tag in post.tags],
         "emojis": custom_emojis(here, post.emojis),
         "card": None,
-        "quote": None,
+        "quote": parts.quote,
+        "quote_approval": {"automatic": [], "manual": [], "current_user": "denied"},
         "poll": poll(here, parts.poll, post, parts) if parts.poll is not None else None,
         "medfed": {
             "visibility": post.visibility,

@@ -1,7 +1,7 @@
 """From records to entities, a list at a time: so many statements for a page, whatever is on it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from medfed.activitypub.here import Here
@@ -10,10 +10,11 @@ from medfed.api.entities import Entity, Parts
 from medfed.domain.accounts import Account, Member
 from medfed.domain.cases import Case
 from medfed.domain.notifications import Notification
-from medfed.domain.posts import Attachment, Mention, Poll, Post
+from medfed.domain.posts import Attachment, Mention, Poll, Post, Quote
 from medfed.posts import read
 from medfed.storage import accounts as stored_accounts
 from medfed.storage import cases, posts, reactions, relations
+from medfed.storage import quotes as stored_quotes
 from medfed.storage.database import View
 from medfed.storage.reactions import Reacted
 from medfed.verification.standing import states_for
@@ -64,6 +65,9 @@ class _Gathered:
     cases: Mapping[int, Case]
     votes: Mapping[int, Sequence[int]]
     reacted: Reacted
+    quotes: Mapping[int, Quote]
+    quoted: Mapping[int, Post]
+    """By its id, what the viewer may read of that which is quoted with consent."""
 
 
 async def statuses(view: View, here: Here, viewer: Account | None, shown: Sequence[Post]) -> list[Entity]:
@@ -72,7 +76,9 @@ async def statuses(view: View, here: Here, viewer: Account | None, shown: Sequen
         return []
     originals = await posts.find_many(view, (post.boost_of_id for post in shown if post.boost_of_id is not None))
     everything = {post.id: post for post in shown} | originals
-    gathered = await _gather(view, here, viewer, list(everything.values()))
+    quotes = await stored_quotes.of_posts(view, everything)
+    quoted = await read.quoted(view, here, viewer, quotes.values())
+    gathered = await _gather(view, here, viewer, list((quoted | everything).values()), quotes, quoted)
     return [
         _status(here, viewer, post, gathered, originals.get(post.boost_of_id) if post.boost_of_id else None)
         for post in shown
@@ -85,7 +91,14 @@ async def status(view: View, here: Here, viewer: Account | None, post: Post) -> 
     return (await statuses(view, here, viewer, [post]))[0]
 
 
-async def _gather(view: View, here: Here, viewer: Account | None, everything: Sequence[Post]) -> _Gathered:
+async def _gather(
+    view: View,
+    here: Here,
+    viewer: Account | None,
+    everything: Sequence[Post],
+    quotes: Mapping[int, Quote],
+    quoted: Mapping[int, Post],
+) -> _Gathered:
     ids = [post.id for post in everything]
     authors = await stored_accounts.find_many(view, (post.account_id for post in everything))
     shown = await accounts(view, here, list(authors.values()))
@@ -97,6 +110,8 @@ async def _gather(view: View, here: Here, viewer: Account | None, everything: Se
         cases=await cases.of_posts(view, ids),
         votes=await posts.own_votes(view, viewer.id, ids) if viewer else {},
         reacted=await reactions.of_viewer(view, viewer.id, ids) if viewer else Reacted(),
+        quotes=quotes,
+        quoted=quoted,
     )
 
 
@@ -119,11 +134,25 @@ def _status(here: Here, viewer: Account | None, post: Post, gathered: _Gathered,
         mine=viewer is not None and viewer.id == post.account_id,
         viewer_id=viewer.id if viewer is not None else None,
         reblog=reblog,
+        quote=_quote(here, viewer, gathered.quotes.get(done), gathered),
     )
     entity = entities.status(here, post, parts)
     if original is not None and reblog is not None:
         entity |= {name: reblog[name] for name in _OF_THE_ORIGINAL}
     return entity
+
+
+def _quote(here: Here, viewer: Account | None, quote: Quote | None, gathered: _Gathered) -> Entity | None:
+    """What a post quotes; what is quoted by that in turn is not shown with it."""
+    if quote is None:
+        return None
+    if quote.state != "accepted":
+        return {"state": quote.state, "quoted_status": None}
+    post = gathered.quoted.get(quote.quoted_id or 0)
+    if post is None:
+        return {"state": "unauthorized" if quote.quoted_id else "deleted", "quoted_status": None}
+    alone = replace(gathered, quotes={})
+    return {"state": quote.state, "quoted_status": _status(here, viewer, post, alone, None)}
 
 
 _OF_THE_ORIGINAL: Final = (

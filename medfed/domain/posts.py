@@ -118,6 +118,20 @@ class Post:
         return self.visibility in OPEN
 
 
+QuoteState: TypeAlias = Literal["pending", "accepted", "rejected", "revoked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """That a post quotes another. It is shown when that one's author agrees (accepted), and says so in `stamp_uri`."""
+
+    post_id: int
+    quoted_uri: str
+    quoted_id: int | None = None
+    stamp_uri: str = ""
+    state: QuoteState = "pending"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
     """Somebody addressed by a post; `silent` when the text does not name them."""

@@ -6,7 +6,7 @@ from typing import Final
 from medfed.activitypub.wire import Activity
 from medfed.domain.accounts import KINDS
 from medfed.inbox import resolve
-from medfed.inbox.handlers import actors, credentials, posts, reactions, relations
+from medfed.inbox.handlers import actors, credentials, posts, quotes, reactions, relations
 from medfed.inbox.handling import Handler, Resolver
 
 ACTORS: Final = KINDS
@@ -46,6 +46,7 @@ ROUTES: Final = (
     _receives("Like", ANY, reactions.like),
     _receives("EmojiReact", ANY, reactions.like),
     _receives("Announce", ANY, reactions.announce, resolve.boosted),
+    _receives("QuoteRequest", ANY, quotes.request),
     _receives("Undo", frozenset({"Follow"}), relations.undo_follow),
     _receives("Undo", frozenset({"Block"}), relations.undo_block),
     _receives("Undo", frozenset({"Like", "EmojiReact"}), reactions.undo_like),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from medfed.accounts.lookup import Lookup
 from medfed.activitypub.here import Here
 from medfed.activitypub.listings import Listing, read_listing
+from medfed.activitypub.stamps import Stamp, read_stamp
 from medfed.activitypub.strictjson import parse_object
 from medfed.activitypub.uris import same_origin
 from medfed.activitypub.wire import PeerPost, read_post
@@ -152,6 +153,17 @@ class PostFetcher:
             ids |= dict.fromkeys(listing.ids)
             page = listing.next
         return list(ids)[: limits.THREAD_POSTS]
+
+    async def stamp(self, uri: str) -> Stamp:
+        """The authorization of a quote, as it stands at its own address.
+
+        Raises RemoteFailure, Malformed, OriginMismatch.
+        """
+        fetched = await fetch_document(self._net, uri, sign=await self._sign())
+        stamp = read_stamp(parse_object(fetched.body))
+        if same_document(requested=uri, final=fetched.url, claimed=stamp.id) is not None or stamp.id != uri:
+            raise OriginMismatch("the authorization is another than the one that was named")
+        return stamp
 
     async def _listing(self, page: str, collection: str, budget: Budget) -> Listing:
         if not same_origin(page, collection):

@@ -6,7 +6,7 @@ from typing import Final
 
 from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account
-from medfed.domain.posts import Post, Standing, may_read
+from medfed.domain.posts import Post, Quote, Standing, may_read
 from medfed.kernel.errors import NotFound
 from medfed.kernel.paging import Page
 from medfed.storage import accounts, posts, relations
@@ -74,6 +74,15 @@ async def get(view: View, here: Here, viewer: Account | None, id_: int) -> Post:
 async def may(view: View, here: Here, viewer: Account | None, post: Post) -> bool:
     """Whether the viewer may read a post."""
     return bool(await readable(view, here, viewer, [post]))
+
+
+async def quoted(view: View, here: Here, viewer: Account | None, quotes: Iterable[Quote]) -> dict[int, Post]:
+    """Of what is quoted with its author's consent, what the viewer may read, by its id (D17)."""
+    agreed = await posts.find_many(
+        view, (quote.quoted_id for quote in quotes if quote.state == "accepted" and quote.quoted_id is not None)
+    )
+    shown = await readable(view, here, viewer, list(agreed.values()))
+    return {post.id: post for post in shown if post.is_open and not post.is_boost}
 
 
 Candidates = Callable[[Page], Awaitable[list[Post]]]

@@ -15,6 +15,7 @@ from medfed.kernel import limits
 from medfed.kernel.html import clean, neutralise, plain, safe_url
 from medfed.kernel.text import fold_hashtag
 from medfed.notifications.notify import notify
+from medfed.posts import quoting
 from medfed.posts.publish import home_readers
 from medfed.storage import accounts, cases, emojis, posts, tasks, threads, timelines
 from medfed.storage.database import Transaction
@@ -42,6 +43,7 @@ async def receive(
     post = composed.post
     if not await posts.insert(tx, composed):
         return None
+    await quoting.claim(tx, here, post.id, said)
     await threads.put(tx, post.id, threads.Place(context=said.context, replies=said.replies))
     if said.case is not None and post.kind == "Note":
         await _store_case(tx, here, post, said)
@@ -73,6 +75,8 @@ async def revise(tx: Transaction, here: Here, post: Post, author: Account, said:
 
     Its audience stays what it was: an edit cannot open what was closed.
     """
+    # Consent to a quote comes with an Update that changes nothing else.
+    await quoting.claim(tx, here, post.id, said)
     if said.updated is None and said.poll is None:
         return False
     if said.updated is not None and post.edited_at is not None and said.updated < post.edited_at:

@@ -12,10 +12,12 @@ from medfed.domain.accounts import Account
 from medfed.domain.cases import Case
 from medfed.domain.credentials import Credential, CredentialState
 from medfed.domain.emoji import Emoji, EmojiCount
-from medfed.domain.posts import Attachment, Mention, Poll, Post, Requirement
+from medfed.domain.posts import Attachment, Mention, Poll, Post, Quote, Requirement
 from medfed.kernel.html import from_markdown, plain, with_pictures
 from medfed.media import links
+from medfed.posts import read
 from medfed.storage import accounts, cases, posts, reactions
+from medfed.storage import quotes as stored_quotes
 from medfed.storage.database import View
 from medfed.storage.reactions import Reacted
 from medfed.verification.standing import states_for
@@ -29,6 +31,7 @@ from medfed.web.views import (
     PollOptionView,
     PollView,
     PostView,
+    QuoteView,
     ReactionView,
     StampView,
     display_name,
@@ -160,6 +163,8 @@ class Around:
     cases: Mapping[int, Case] = field(default_factory=dict)
     reacted: Reacted = field(default_factory=Reacted)
     emojis: Mapping[int, Sequence[EmojiCount]] = field(default_factory=dict)
+    quotes: Mapping[int, Quote] = field(default_factory=dict)
+    quoted: Mapping[int, Post] = field(default_factory=dict)
 
 
 async def around(view: View, visit: Visit, shown: Sequence[Post]) -> Around:
@@ -168,6 +173,9 @@ async def around(view: View, visit: Visit, shown: Sequence[Post]) -> Around:
     whole = {post.id: post for post in shown} | originals
     about = {post.account_id for post in whole.values()}
     about |= {post.in_reply_to_account_id for post in whole.values() if post.in_reply_to_account_id}
+    quotes = await stored_quotes.of_posts(view, whole)
+    quoted = await read.quoted(view, visit.instance.here, visit.viewer, quotes.values())
+    about |= {post.account_id for post in quoted.values()}
     known = await accounts.find_many(view, about)
     held = await states_for(view, visit.instance.here, known)
     polls = await posts.polls(view, [post.id for post in whole.values() if post.kind == "Question"])
@@ -183,6 +191,8 @@ async def around(view: View, visit: Visit, shown: Sequence[Post]) -> Around:
         cases=await cases.of_posts(view, whole),
         reacted=await reactions.of_viewer(view, viewer.id, whole) if viewer else Reacted(),
         emojis=await reactions.with_emoji(view, [post.id for post in whole.values() if post.likes_count]),
+        quotes=quotes,
+        quoted=quoted,
     )
 
 
@@ -214,6 +224,7 @@ def one(visit: Visit, post: Post, gathered: Around, *, case: Case | None = None)
     own = viewer is not None and viewer.id == post.account_id
     in_case = case is not None and post.visibility != "direct"
     did = gathered.reacted
+    quote = _quote(post, gathered)
     return PostView(
         id=str(post.id),
         href=post_path(account, post),
@@ -230,6 +241,8 @@ def one(visit: Visit, post: Post, gathered: Around, *, case: Case | None = None)
         relays=post.boosts_count,
         useful=post.likes_count,
         reactions=_reactions(gathered.emojis.get(post.id, ())),
+        quote=quote,
+        lacks_quote=quote is None and post.id in gathered.quotes,
         did_relay=post.id in did.boosted,
         did_find_useful=post.id in did.liked,
         did_keep=post.id in did.kept,
@@ -238,6 +251,19 @@ def one(visit: Visit, post: Post, gathered: Around, *, case: Case | None = None)
         can_delete=own,
         can_accept=_can_accept(viewer, post, case),
         accepted=case is not None and case.accepted_post_id == post.id,
+    )
+
+
+def _quote(post: Post, gathered: Around) -> QuoteView | None:
+    quote = gathered.quotes.get(post.id)
+    quoted = gathered.quoted.get(quote.quoted_id or 0) if quote is not None else None
+    if quoted is None or quoted.account_id not in gathered.people:
+        return None
+    return QuoteView(
+        author=gathered.people[quoted.account_id],
+        href=post_path(gathered.accounts[quoted.account_id], quoted),
+        at=quoted.published_at,
+        excerpt=excerpt_of(quoted, _EXCERPT),
     )
 
 

@@ -482,6 +482,16 @@ class ReactionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteView:
+    """A post that another quotes with its author's consent."""
+
+    author: PersonView
+    href: str
+    at: Millis
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PostView:
     """A post with everything its reader may do with it."""
 
@@ -509,6 +519,9 @@ class PostView:
     relays: int = 0
     useful: int = 0
     reactions: tuple[ReactionView, ...] = ()
+    quote: QuoteView | None = None
+    lacks_quote: bool = False
+    """It quotes what its reader cannot be shown: nobody has agreed, or it is gone."""
     did_relay: bool = False
     did_find_useful: bool = False
     did_keep: bool = False

@@ -75,6 +75,11 @@ async def complete_thread(instance: Instance, payload: Mapping[str, Any]) -> Non
     await complete.complete(instance.store, instance.here, instance.levels, instance.posts, int(payload["post_id"]))
 
 
+async def check_quote(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """A peer's post quotes another: ask whether that one's author agrees."""
+    await quotes.check(instance.store, instance.posts, int(payload["post_id"]), str(payload["stamp_uri"]))
+
+
 async def erase_files(instance: Instance, payload: Mapping[str, Any]) -> None:
     """Files of a member who left."""
     for key in payload["keys"]:
@@ -156,6 +161,7 @@ ROUTES: Final = (
     Task(kind="close-poll", run=close_poll),
     Task(kind="announce-poll", run=announce_poll),
     Task(kind=complete.TASK, run=complete_thread),
+    Task(kind=quoting.TASK, run=check_quote),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
     Task(kind=featured.TASK, run=fetch_featured),
     Task(kind=work.CHECK, run=check_attestations),

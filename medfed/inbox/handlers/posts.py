@@ -13,6 +13,7 @@ from medfed.kernel.errors import OriginMismatch, PolicyRefusal
 from medfed.posts import featured, read, receive
 from medfed.posts.gather import tell_of_answer
 from medfed.storage import accounts, credentials, notifications, posts, reactions, relations
+from medfed.storage import quotes as stored_quotes
 from medfed.storage.database import Transaction, View
 
 LATE: Final = 7 * DAY
@@ -35,6 +36,8 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
         raise PolicyRefusal("a limited peer, and nobody here follows or is addressed")
     if admitted.level is not Level.TRUSTED and await _answers_a_closed_case(tx, said):
         raise PolicyRefusal("that case is for practitioners of other peers")
+    if await _answers_unread(tx, use, admitted, said):
+        raise PolicyRefusal("whoever may not read a post cannot answer it")
     post = await receive.receive(tx, use.here, admitted.actor, said, resolved.around)
     if post is None:
         return "known already"
@@ -57,6 +60,14 @@ async def _answers_a_closed_case(view: View, said: PeerPost) -> bool:
     """Whether this hangs under a post of ours that its author's server was never given (M14)."""
     parent = await posts.find_by_uri(view, said.in_reply_to) if said.in_reply_to else None
     return parent is not None and parent.local and parent.visibility == "verified"
+
+
+async def _answers_unread(view: View, use: Handling, admitted: Admitted, said: PeerPost) -> bool:
+    """Whether this hangs under a post of ours for a few, of whom its author is none (canReply)."""
+    parent = await posts.find_by_uri(view, said.in_reply_to) if said.in_reply_to else None
+    if parent is None or not parent.local or parent.visibility not in ("followers", "direct"):
+        return False
+    return not await read.may(view, use.here, admitted.actor, parent)
 
 
 async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
@@ -91,6 +102,8 @@ async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
     target = admitted.activity.object_id
     if target == admitted.actor.uri:
         return await _delete_actor(tx, use, admitted)
+    if await stored_quotes.revoke(tx, target, admitted.actor.id):
+        return "quote revoked"
     post = await posts.find_by_uri(tx, target)
     if post is None:
         await posts.bury(tx, target, actor_uri=admitted.actor.uri, at=use.here.now())

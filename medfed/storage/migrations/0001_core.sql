@@ -181,6 +181,16 @@ CREATE TABLE thread_visit (                          -- when a thread was last c
     at              BIGINT NOT NULL
 );
 
+CREATE TABLE quote (
+    post_id    BIGINT PRIMARY KEY REFERENCES post (id) ON DELETE CASCADE,
+    quoted_uri TEXT NOT NULL,
+    quoted_id  BIGINT REFERENCES post (id) ON DELETE SET NULL,
+    stamp_uri  TEXT NOT NULL,                       -- the quoted author's authorization, once verified (FEP-044f)
+    state      TEXT NOT NULL                        -- pending, accepted, rejected, revoked
+);
+CREATE INDEX quote_by_quoted ON quote (quoted_id);
+CREATE INDEX quote_by_stamp ON quote (stamp_uri) WHERE stamp_uri <> '';
+
 CREATE TABLE post_tag (
     tag     TEXT NOT NULL,
     post_id BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
