@@ -13,12 +13,14 @@ from medfed.kernel.clock import MINUTE, Millis
 from medfed.kernel.errors import Misconfigured, NotFound, StorageDown
 from medfed.kernel.observe import Metric, Metrics
 from medfed.kernel.secrets import hash_token
-from medfed.storage import accounts, inbox_log, migrate, oauth, outbox, posts, tasks
+from medfed.storage import accounts, heartbeat, inbox_log, migrate, oauth, outbox, posts, tasks
 from medfed.storage.database import View
 
 Beat = Callable[[], Millis]
 
 _UNHEARD_OF: Final = 2 * MINUTE
+_SILENCE: Final = 1 * MINUTE
+"""Four heartbeats of a worker in another process."""
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 _GAUGES: Final = (
@@ -53,7 +55,7 @@ async def livez(_request: Request) -> Response:
 
 
 async def _ready(instance: Instance, beat: Beat | None) -> Response:
-    """GET /readyz: the database answers and has our schema, and the worker in this process comes round."""
+    """GET /readyz: the database answers and has our schema, and a worker, here or elsewhere, comes round."""
     try:
         await instance.store.ping()
         if await migrate.plan(instance.store):
@@ -64,7 +66,15 @@ async def _ready(instance: Instance, beat: Beat | None) -> Response:
         return Json({"status": str(error)}, status_code=503)
     if beat is not None and instance.here.now() - beat() > _UNHEARD_OF:
         return Json({"status": "the worker does not come round"}, status_code=503)
+    if beat is None and not await _is_worker_alive(instance):
+        return Json({"status": "no worker is at work; start `medfed worker`"}, status_code=503)
     return Json({"status": "ok"})
+
+
+async def _is_worker_alive(instance: Instance) -> bool:
+    async with instance.store.view() as view:
+        last = await heartbeat.last(view)
+    return last is not None and instance.here.now() - last <= _SILENCE
 
 
 async def metrics(request: Request) -> Response:

@@ -21,8 +21,8 @@ from medfed.inbox.process import Processor
 from medfed.inbox.resolve import Fetchers
 from medfed.instance import Instance
 from medfed.kernel.clock import MINUTE, SECOND, Millis
-from medfed.kernel.errors import StorageDown, Unreachable
-from medfed.storage import accounts, inbox_log, outbox, tasks
+from medfed.kernel.errors import MedfedError, StorageDown, Unreachable
+from medfed.storage import accounts, heartbeat, inbox_log, outbox, tasks
 from medfed.storage.inbox_log import Arrival
 from medfed.storage.tasks import Task
 from medfed.worker.routes import ROUTES
@@ -37,6 +37,7 @@ ELSEWHERE: Final = 1 * SECOND
 """How long what one actor sent, and another process is applying, is not asked for again."""
 TRIES: Final = 5
 LONGEST_SLEEP: Final = 30 * SECOND
+HEARTBEAT: Final = 15 * SECOND
 
 
 class Worker:
@@ -65,6 +66,7 @@ class Worker:
     async def start(self) -> None:
         """Make sure that recurring tasks are scheduled, and that the levels of peers are those of the database."""
         await self._instance.levels.reload(self._instance.store)
+        await self._beat()
         now = self._instance.here.now()
         async with self._instance.store.transaction("schedule recurring tasks") as tx:
             for line in ROUTES:
@@ -85,6 +87,7 @@ class Worker:
                 group.create_task(self._forever(INBOX, self.apply_arrivals, inbox_log.next_due), name="inbox")
                 group.create_task(self._forever(DELIVERY, self._deliverer.run_due, outbox.next_due), name="delivery")
                 group.create_task(self._forever("tasks", self.run_tasks, tasks.next_due), name="tasks")
+                group.create_task(self._beat_on(), name="heartbeat")
                 group.create_task(self._forever(PEERS, self._reload_levels, _never), name="peers")
         finally:
             going_on = [*self._lines.values(), *self._running.values()]
@@ -146,6 +149,19 @@ class Worker:
             await asyncio.wait_for(woken.wait(), wait / 1000)
         except TimeoutError:
             return
+
+    async def _beat_on(self) -> None:
+        """Let processes that only serve know that there is a worker."""
+        while True:
+            try:
+                await self._beat()
+            except MedfedError as error:
+                log.error("the heartbeat was not written: %s", error)  # noqa: TRY400 - no news in its trace
+            await asyncio.sleep(HEARTBEAT / 1000)
+
+    async def _beat(self) -> None:
+        async with self._instance.store.transaction("heartbeat") as tx:
+            await heartbeat.beat(tx, self._instance.here.now())
 
     async def _reload_levels(self) -> bool:
         await self._instance.levels.reload(self._instance.store)
