@@ -8,7 +8,7 @@ LOCK = "$$($(SETUP) uv)" pip compile --quiet --universal --python-version 3.11 -
 	--no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install demo dev check test test-fast bench docs lock messages lint-deploy clean
+.PHONY: help setup install demo dev check test test-fast faults simulate bench docs lock messages lint-deploy clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
@@ -47,6 +47,14 @@ test: ## the whole suite, and what it needs beyond Python where that can be had
 test-fast: ## the suite without PostgreSQL, browser and slow tests
 	@$(SETUP) dev
 	MEDFED_TEST_POSTGRES=off $(BIN)/pytest -q -n auto --dist loadgroup -m "not slow" --ignore tests/browser $(ARGS)
+
+faults: ## 200 seeded kills, full disks, databases that go away; takes long (MEDFED_FAULT_KILLS, _SEED)
+	@$(SETUP) dev
+	MEDFED_FAULT_KILLS=$${MEDFED_FAULT_KILLS:-200} $(BIN)/pytest -v -n 0 tests/faults $(ARGS)
+
+simulate: ## 300 seeded stories of instances that fail and must agree in the end (MEDFED_SIMULATION_SEED, _SEEDS)
+	@$(SETUP) dev
+	MEDFED_SIMULATION_SEEDS=$${MEDFED_SIMULATION_SEEDS:-300} $(BIN)/pytest -q -n auto tests/faults/test_simulation.py $(ARGS)
 
 bench: ## the benchmarks, each a ratio against a floor measured in the same run
 	@$(SETUP) dev

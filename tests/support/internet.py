@@ -26,6 +26,8 @@ class PretendInternet:
 
     requests: list[OutgoingRequest] = field(default_factory=list)
     crashes: list[Exception] = field(default_factory=list)
+    loses: Callable[[OutgoingRequest], bool] | None = None
+    """Whether the answer to a request is lost on its way back, when it has taken effect."""
     _apps: dict[str, AsgiApp] = field(default_factory=dict)
     _down: set[str] = field(default_factory=set)
     _delay: dict[str, float] = field(default_factory=dict)
@@ -63,7 +65,10 @@ class PretendInternet:
             raise Unreachable("took too long altogether", host=authority)
         if delay:
             await asyncio.sleep(delay)
-        return await self._deliver(app, request, timeout, limit)
+        response = await self._deliver(app, request, timeout, limit)
+        if self.loses is not None and self.loses(request):
+            raise Unreachable("cut off before the answer", host=authority)
+        return response
 
     async def aclose(self) -> None:
         """Nothing is open."""
