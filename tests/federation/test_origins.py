@@ -129,7 +129,9 @@ async def test_a_key_with_an_address_of_its_own_leads_to_its_owner(bare: bool) -
         stub = {"id": alice.uri, "type": "Person", "preferredUsername": "alice"}
         key_id = _moves_key(alice, **stub)
         if bare:
-            alice.home.documents["/users/alice/main-key"] = alice.home.documents["/users/alice/main-key"]["publicKey"]
+            served = alice.home.documents["/users/alice/main-key"]
+            assert isinstance(served, dict)
+            alice.home.documents["/users/alice/main-key"] = served["publicKey"]
         letter = get_letter(lyon, "/users/dr-roy/outbox")
         first = signed(letter, "cavage", key_id, alice.rsa, world.clock.now())
         answers = await asyncio.gather(*(first.send(lyon) for _ in range(3)))
