@@ -40,7 +40,7 @@ async def _another_process(lyon: Site) -> AsyncIterator[Worker]:
         yield worker
 
 
-@pytest.mark.case("X03")
+@pytest.mark.case("X09")
 async def test_background_work_goes_on_when_the_database_is_back(
     world: World, postgres: PostgresServer, postgres_url: str
 ) -> None:

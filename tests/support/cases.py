@@ -15,6 +15,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 PAGE: Final = ROOT / "docs" / "security-coverage.md"
 LAST: Final[Mapping[str, int]] = {
     "A": 22, "B": 18, "C": 19, "D": 23, "E": 19, "F": 24, "G": 18, "H": 21, "I": 22, "J": 11, "M": 20, "N": 32,
+    "X": 25,
 }  # fmt: skip
 """The last number of each group."""
 IDS: Final = tuple(f"{group}{number:02}" for group, last in LAST.items() for number in range(1, last + 1))
