@@ -65,6 +65,11 @@ async def post(request: Request) -> Response:
             raise NotFound("there is no such post")
         author = await accounts.get(view, found.account_id)
         whole = await whole_of(view, instance.here, found, author)
+        is_known = await posts.was_given_to(view, found.id, who.host)
+    if not is_known:
+        # Whoever fetched it has it, and has to be told when it is deleted.
+        async with instance.store.transaction("remember who has a post") as tx:
+            await posts.give_to(tx, found.id, who.host, instance.here.now())
     document = render.with_context(render.post(instance.here.uris, whole), contexts.POST)
     return activity_json(document, public=found.is_open)
 

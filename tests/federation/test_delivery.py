@@ -290,6 +290,18 @@ async def test_what_is_deleted_before_it_left_does_not_leave_and_what_may_have_l
             assert [activity["object"]["id"] for activity in reader.home.heard("Delete")] == [post.uri]
 
 
+@pytest.mark.case("J05")
+async def test_whoever_fetched_a_post_is_told_that_it_is_deleted() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        passer_by = Stranger(world, "peer.test").person("passer-by")
+        post = await lyon.publishes("dr-roy", "Une erreur")
+        assert (await passer_by.asks(lyon, post.uri)).status == 200
+        await lyon.deletes("dr-roy", post)
+        await world.settle()
+        assert [activity["object"]["id"] for activity in passer_by.home.heard("Delete")] == [post.uri]
+
+
 @pytest.mark.case("J11")
 async def test_nothing_leaves_for_a_host_that_was_blocked_meanwhile() -> None:
     async with a_world("lyon.test") as world:
