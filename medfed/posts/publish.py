@@ -12,7 +12,7 @@ from medfed.domain.accounts import Account, Handle
 from medfed.domain.cases import Case
 from medfed.domain.posts import Attachment, Composed, Draft, Post
 from medfed.kernel.clock import iso
-from medfed.kernel.errors import Forbidden, Invalid
+from medfed.kernel.errors import Forbidden, Gone, Invalid
 from medfed.notifications.notify import notify
 from medfed.posts import inboxes, read
 from medfed.posts.compose import compose, mentions_of, recompose
@@ -45,8 +45,10 @@ async def publish(
     """Store a post with homes, notifications and deliveries, all in one transaction.
 
     The draft was checked, `parent` is a post that the author may read, `named` are the accounts the text names.
-    `case` is stored beside the post, with its id.
+    `case` is stored beside the post, with its id. Raises Gone for a member who left a moment ago.
     """
+    if not (await accounts.get(tx, author.id)).active:
+        raise Gone("this account is closed")
     attachments = await uploads(tx, author, draft.media_ids)
     composed = compose(here, author, draft, named=named, parent=parent, attachments=attachments)
     await _refuse_outsiders(tx, here, levels, composed.post, named)

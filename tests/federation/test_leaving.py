@@ -3,8 +3,10 @@
 import pytest
 
 from medfed.accounts import leave, profile, register
+from medfed.domain.posts import Draft
 from medfed.kernel.clock import DAY
 from medfed.kernel.errors import Gone, Invalid
+from medfed.posts import publish
 from medfed.storage import accounts
 from medfed.worker.routes import sweep
 from tests.federation.conftest import Open
@@ -155,3 +157,14 @@ async def test_a_profile_that_is_saved_at_the_same_moment_brings_nobody_back(ope
         after = await lyon.find("dr-dupont")
         assert after is not None
         assert (after.active, after.summary) == (False, "")
+
+
+@pytest.mark.case("D21")
+async def test_what_is_published_while_they_leave_is_not_stored(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        instance, member = lyon.instance, await lyon.member("dr-dupont")
+        await leaves(lyon, "dr-dupont")
+        async with instance.store.transaction("publish") as tx:
+            with pytest.raises(Gone):
+                await publish.publish(tx, instance.here, instance.levels, member, Draft(text="Trop tard"), named={})

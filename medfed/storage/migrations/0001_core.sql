@@ -438,6 +438,7 @@ CREATE TABLE delivery (
     UNIQUE (activity_id, inbox)
 );
 CREATE INDEX delivery_lane ON delivery (host, id) WHERE state = 'waiting';
+CREATE INDEX delivery_withheld ON delivery (host, next_at) WHERE state = 'withheld';
 
 CREATE TABLE task (
     id         BIGINT PRIMARY KEY,
