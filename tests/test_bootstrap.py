@@ -164,6 +164,7 @@ def test_an_unknown_argument_is_a_usage_error(arguments: list[str]) -> None:
 
 def test_a_second_run_does_nothing(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     installed: list[str] = []
+    monkeypatch.setattr(bootstrap, "refuse_foreign_venv", lambda: None)
     monkeypatch.setattr(bootstrap, "VENV", tmp_path / "venv")
     monkeypatch.setattr(bootstrap, "VENV_PYTHON", tmp_path / "venv" / "bin" / "python")
     monkeypatch.setattr(bootstrap, "STAMP", tmp_path / "venv" / "stamp")

@@ -20,8 +20,10 @@ from tests.support.world import a_world
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """What the operator reads."""
+    for name in ("uvicorn", "uvicorn.error"):  # a server that another test started may have set them up for itself
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
     lines = io.StringIO()
     handler = logging.StreamHandler(lines)
     handler.setFormatter(JsonFormatter())

@@ -40,7 +40,8 @@ def _compiled(*shapes: tuple[Kind, bool, str]) -> tuple[tuple[Kind, bool, re.Pat
 
 
 _SHAPES: Final[tuple[tuple[Kind, bool, re.Pattern[str]], ...]] = _compiled(
-    ("contact", True, r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"),
+    # Not @name@host: that addresses a colleague.
+    ("contact", True, r"(?<![@\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"),
     ("contact", True, r"(?<![\d.,])(?:\+\d{2,3}[ .]?|0)\d(?:[ .-]?\d{2}){4}(?!\d)"),
     ("contact", True, r"(?<![\d.,])\+\d{1,3}[ .-]?(?:\(0\) ?)?\d{1,4}(?:[ .-]?\d{3,4}){2}(?!\d)"),
     ("contact", True, r"(?<![\d.,])0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4}(?!\d)"),

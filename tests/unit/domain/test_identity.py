@@ -47,6 +47,7 @@ def test_what_may_identify_the_patient_is_found(text: str, kind: str, found: str
         "2 may be enough; 3 of 5 criteria.",
         "Score de Wells 4,5. Glasgow 15/15. pH 7.38, pCO2 38.",
         "Le Dr Roy propose une IRM.",
+        "Un avis, @roy@lille.example ou @frida@127.0.0.1:8002 ?",
         "",
     ],
 )
