@@ -1,6 +1,7 @@
 """Records what was admitted; what needs no other server for it takes effect in the same commit."""
 
 import logging
+from functools import partial
 from typing import Final
 
 from medfed.accounts.lookup import Lookup
@@ -95,10 +96,14 @@ class Recorder:
         """Write down that a host lives, if it is a minute since we last did."""
         if now - self._heard.get(host, 0) < _HEARD_AGAIN_AFTER:
             return
+        await peers.heard_from(tx, host, now)
+        tx.after_commit(partial(self._remember, host, now))
+
+    def _remember(self, host: str, now: Millis) -> None:
+        """Only what was kept: an arrival that is refused takes with it what it had written."""
         if len(self._heard) > _HOSTS_KEPT:
             self._heard.clear()
         self._heard[host] = now
-        await peers.heard_from(tx, host, now)
 
 
 async def _sign_nothing() -> Signer:
