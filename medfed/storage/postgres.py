@@ -53,8 +53,10 @@ _SESSION: Final = f"""
     SET statement_timeout = {STATEMENT_MS};
     SET lock_timeout = {LOCK_MS};
     SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS};
-    SET jit = off
+    SET jit = off;
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
+"""What every connection asks of the server. Where commits are not waited for, ours are: a 202 is a promise."""
 # READ COMMITTED for writers: they lock or use ON CONFLICT, and do not fail for having read.
 _BEGIN_WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 # REPEATABLE READ for readers: a page is one snapshot, as on SQLite, at the price of no failure and one round trip.

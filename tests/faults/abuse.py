@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -124,6 +124,16 @@ async def a_scene(folder: Path, database: str, cast: Cast, **known: bool) -> Asy
         if hasattr(scene.server, "child") and scene.server.child.poll() is None:
             scene.server.stop()
         peer.stop()
+
+
+def wishing(place: Stage, *wishes: str) -> Process:
+    """The server of a stage with something changed (see launch.py); without wishes, as an operator runs it."""
+    server = stage.server(place)
+    if wishes:
+        module, more = server.arguments[2], server.arguments[3:]
+        assert module == "medfed"
+        return replace(server, arguments=[*server.arguments[:2], "tests.faults.launch", *wishes, *more])
+    return server
 
 
 @dataclass(slots=True)

@@ -7,7 +7,10 @@ import pytest
 from medfed.kernel.errors import Misconfigured, StorageDown
 from medfed.storage.connect import connect
 from medfed.storage.database import Contended, Store, Transaction
+from medfed.storage.statements import sql
 from tests.storage.shelf import ADD, COUNT, RENAME, a_shelf
+
+_SYNCHRONOUS = sql("SELECT 1", postgres="SELECT current_setting('synchronous_commit')")
 
 
 async def test_a_store_answers_until_it_is_closed(database_url: str) -> None:
@@ -36,7 +39,20 @@ async def test_a_missing_database_is_said(postgres_url: str) -> None:
 @pytest.mark.case("I07")
 async def test_fsync_off_is_a_doubt(postgres_url: str) -> None:
     store = await connect(postgres_url)
-    assert {doubt.split()[3] for doubt in await store.doubts()} >= {"fsync", "synchronous_commit"}
+    assert {doubt.split()[3] for doubt in await store.doubts()} == {"fsync", "full_page_writes"}
+    await store.aclose()
+
+
+@pytest.mark.case("A02", "I07")
+async def test_commits_are_waited_for_where_the_server_would_not(postgres_url: str) -> None:
+    import asyncpg  # noqa: PLC0415 - SQLite alone must be testable without the driver
+
+    unasked = await asyncpg.connect(postgres_url)
+    assert await unasked.fetchval("SHOW synchronous_commit") == "off"
+    await unasked.close()
+    store = await connect(postgres_url)
+    async with store.view() as view:
+        assert await view.value(_SYNCHRONOUS) == "on"
     await store.aclose()
 
 
