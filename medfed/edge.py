@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from medfed.activitypub.claims import SignedRequest
 from medfed.activitypub.uris import Uris
 from medfed.instance import Instance
+from medfed.kernel import limits
 from medfed.kernel.correlation import new_request_id, request_id
 from medfed.kernel.errors import Malformed, TooLarge, Unsupported
 
@@ -140,19 +141,24 @@ def instance_of(request: Request) -> Instance:
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The body, counted while it arrives. Raises TooLarge, Unsupported (a coded body), Malformed."""
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Unsupported("a coded request body is not understood")
-    announced = request.headers.get("content-length")
-    if announced is not None and not _is_at_most(announced, limit):
-        raise TooLarge(f"at most {limit} bytes")
+    check_announced(request, limit)
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
-            raise TooLarge(f"at most {limit} bytes")
+            raise TooLarge(f"at most {limit // limits.MIB} MiB")
         parts.append(part)
     return b"".join(parts)
+
+
+def check_announced(request: Request, limit: int) -> None:
+    """Refuse a body by what its headers say of it, before any of it is read. Raises TooLarge, Unsupported."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Unsupported("a coded request body is not understood")
+    announced = request.headers.get("content-length")
+    if announced is not None and not _is_at_most(announced, limit):
+        raise TooLarge(f"at most {limit // limits.MIB} MiB")
 
 
 def _is_at_most(announced: str, limit: int) -> bool:

@@ -11,7 +11,7 @@ from medfed.domain.posts import Attachment, Post
 from medfed.edge import Route, instance_of
 from medfed.instance import Instance
 from medfed.kernel import limits
-from medfed.kernel.errors import NotFound
+from medfed.kernel.errors import NotFound, RemoteGone, RemoteRefused
 from medfed.media import links
 from medfed.media.blobs import mime_of
 from medfed.net.fetch import require_success
@@ -136,10 +136,13 @@ async def _check_link(
 
 
 async def _fetch(instance: Instance, url: str) -> tuple[str, bytes]:
-    response = await instance.net.get(
-        url, accept="image/*", limit=limits.FETCHED_MEDIA, sign=await instance.sign_as_instance()
-    )
-    require_success(response)
+    try:
+        response = await instance.net.get(
+            url, accept="image/*", limit=limits.FETCHED_MEDIA, sign=await instance.sign_as_instance()
+        )
+        require_success(response)
+    except (RemoteGone, RemoteRefused) as error:
+        raise NotFound("there is no such picture") from error
     kind = response.headers.get("content-type").partition(";")[0].strip().lower()
     if kind not in SHOWN:
         raise NotFound("that is not an image we show")

@@ -11,6 +11,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
+from medfed.edge import check_announced
 from medfed.kernel import limits
 from medfed.kernel.errors import Malformed, NotFound, TooLarge, Unsupported
 from medfed.kernel.paging import LARGEST
@@ -92,8 +93,7 @@ async def read_form(request: Request) -> AsyncIterator[Sent]:
     limit = limits.UPLOAD_BODY if kind == "multipart/form-data" else limits.API_BODY
     if kind not in ("multipart/form-data", "application/x-www-form-urlencoded", ""):
         raise Unsupported("that is not a form")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Unsupported("a coded request body is not understood")
+    check_announced(request, limit)
     counted = Request(request.scope, _counting(request, limit))
     try:
         form = await counted.form(max_files=_FILES, max_fields=_FIELDS, max_part_size=_TEXT)

@@ -131,6 +131,7 @@ def test_an_rsa_multikey_with_another_wrapping_or_a_weak_key_is_refused(rsa_key:
 
 @pytest.mark.case("C11")
 @pytest.mark.parametrize("bits", [2047, 1024, 512, 8193, 16384])
+@pytest.mark.limit("RSA_BITS")
 def test_an_rsa_key_of_a_bad_size_is_refused(bits: int) -> None:
     try:
         pem = pem_of(rsa_numbers(bits, 65_537))

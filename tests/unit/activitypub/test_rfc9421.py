@@ -287,6 +287,7 @@ def test_parameters_are_accepted_in_any_order(parameters: str, ed25519_key: Priv
         f';created={CREATED};keyid="{KEY_ID}',
     ],
 )
+@pytest.mark.limit("SIGNATURE_PAST_SECONDS", "SIGNATURE_FUTURE_SECONDS")
 def test_parameters_that_are_missing_wrong_or_out_of_time_are_refused(parameters: str, ed25519_key: PrivateKey) -> None:
     with pytest.raises(BadSignature):
         admitted(handmade(ed25519_key, parameters=parameters), ed25519_key)
@@ -305,6 +306,7 @@ def test_of_several_labels_the_first_one_counts(ed25519_key: PrivateKey) -> None
 
 
 @pytest.mark.case("C15")
+@pytest.mark.limit("SIGNATURE_LABELS")
 def test_labels_that_are_too_many_repeated_or_not_matched_are_refused(ed25519_key: PrivateKey) -> None:
     good = handmade(ed25519_key)
     given_input, given_signature = good.values("signature-input")[0], good.values("signature")[0]

@@ -104,6 +104,7 @@ def test_a_damaged_or_short_list_is_refused(text: str) -> None:
 
 
 @pytest.mark.case("N06")
+@pytest.mark.limit("STATUS_LIST")
 def test_a_list_inflates_to_a_mebibyte_and_no_further() -> None:
     assert len(BitString.decode(encoded(gzip.compress(bytes(limits.STATUS_LIST))))) == limits.STATUS_LIST * 8
     for size in (limits.STATUS_LIST + 1, 200 * limits.MIB):

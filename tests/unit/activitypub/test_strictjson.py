@@ -49,6 +49,7 @@ def test_keys_are_compared_after_their_escapes_are_read(text: str) -> None:
     "text",
     ["9007199254740992", "-9007199254740992", "18446744073709551616", "9" * 5000, '{"a":[12345678901234567]}'],
 )
+@pytest.mark.limit("JSON_INT")
 def test_an_integer_that_a_double_cannot_hold_is_refused(text: str) -> None:
     with pytest.raises(Malformed, match=r"integer|not valid"):
         strictjson.parse(text.encode())

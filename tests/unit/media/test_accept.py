@@ -225,6 +225,7 @@ async def test_another_format_behind_the_first_bytes_of_an_image_is_not_opened(i
             await images.accept(here, 1, data)
 
 
+@pytest.mark.limit("IMAGE_BYTES")
 def test_an_image_of_one_byte_too_many_is_refused() -> None:
     check_kind(b"\xff\xd8\xff" + b"\0" * (limits.IMAGE_BYTES - 3))
     with pytest.raises(TooLarge):

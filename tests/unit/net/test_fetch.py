@@ -141,6 +141,7 @@ def test_success_is_passed_through() -> None:
         ("", None),
     ],
 )
+@pytest.mark.limit("RETRY_AFTER")
 def test_a_wait_is_heeded_up_to_a_day_and_garbage_is_ignored(value: str, seconds: int | None) -> None:
     headers = Headers([(b"Retry-After", value.encode()), (b"Date", b"Wed, 25 Nov 2026 10:00:00 GMT")])
     assert retry_after(headers) == seconds
