@@ -25,6 +25,7 @@ from medfed.net.client import Net
 from medfed.net.message import Signer, Transport
 from medfed.notifications.mail import Mail
 from medfed.posts.fetch import PostFetcher
+from medfed.relations.digests import FollowerDigests
 from medfed.settings import Settings
 from medfed.storage import accounts
 from medfed.storage.connect import connect
@@ -51,6 +52,7 @@ class Instance:
     identifier: Identifier
     posts: PostFetcher
     recogniser: Recogniser
+    followers: FollowerDigests
     blobs: Blobs
     images: Images
     mail: Mail
@@ -131,6 +133,7 @@ async def open_instance(
             identifier=Identifier(store=store, lookup=lookup, levels=levels, here=here),
             posts=PostFetcher(store=store, net=net, here=here, lookup=lookup, sign_as_instance=sign_as_instance),
             recogniser=Recogniser(store=store, net=net, here=here, sign_as_instance=sign_as_instance),
+            followers=FollowerDigests(store=store, here=here),
             blobs=blobs,
             images=Images(blobs),
             mail=Mail(

@@ -56,6 +56,7 @@ async def promise(
             keep_until=now + (KEEP_WITHDRAWALS if kind in WITHDRAWALS else KEEP),
             post_id=post_id,
             listed=listed,
+            to_followers=author.followers_uri in _recipients(activity),
         ),
         inboxes,
         here.ids.new,
@@ -80,8 +81,12 @@ async def promise_profile(tx: Transaction, here: Here, account: Account, inboxes
 
 def is_public(activity: Rendered) -> bool:
     """Whether an activity is addressed to everybody."""
-    recipients = [activity.get("to"), activity.get("cc")]
-    return any(isinstance(names, list) and AS_PUBLIC in names for names in recipients)
+    return AS_PUBLIC in _recipients(activity)
+
+
+def _recipients(activity: Rendered) -> list[object]:
+    named = (activity.get("to"), activity.get("cc"))
+    return [name for names in named if isinstance(names, list) for name in names]
 
 
 def inbox_of(account: Account) -> Inbox:

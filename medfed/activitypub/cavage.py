@@ -61,6 +61,7 @@ def read(request: SignedRequest, now: Millis) -> SignatureClaim:
         signature=parameters.signature,
         bases=tuple(_bases(request, parameters)),
         required=_REQUIRED_KIND[parameters.algorithm],
+        covered=parameters.covered,
     )
 
 
@@ -69,7 +70,7 @@ def sign(request: SignedRequest, *, key_id: str, key: PrivateKey, now: Millis) -
     headers = {"host": request.authority, "date": http_date(now)}
     if request.must_bind_body:
         headers["digest"] = digests.digest(request.body)
-    covered = ("(request-target)", *headers)
+    covered = ("(request-target)", *headers, *request.also_signed)
     base = signing_string(request, covered, extra=headers)
     algorithm = "rsa-sha256" if key.kind == "rsa" else "hs2019"
     signature = base64.b64encode(key.sign(base)).decode("ascii")
@@ -118,7 +119,7 @@ def _parameters(request: SignedRequest) -> _Parameters:
     values = request.values("signature")
     if len(values) != 1 or len(values[0]) > limits.SIGNATURE_HEADER:
         raise BadSignature("the request must carry exactly one Signature header")
-    strings, integers = _parse(values[0])
+    strings, integers = parse_parameters(values[0])
     if "keyId" not in strings or "signature" not in strings:
         raise BadSignature("the signature names no key, or has no value")
     # Seconds are unquoted integers (§ 2.1.4); read as anything else, two readers could see two times.
@@ -139,7 +140,8 @@ def _parameters(request: SignedRequest) -> _Parameters:
     )
 
 
-def _parse(header: str) -> tuple[dict[str, str], dict[str, int]]:
+def parse_parameters(header: str) -> tuple[dict[str, str], dict[str, int]]:
+    """The quoted and the integer parameters of a header in this form (§ 4.1). Raises BadSignature."""
     strings: dict[str, str] = {}
     integers: dict[str, int] = {}
     at = 0

@@ -13,6 +13,8 @@ Scheme: TypeAlias = Literal["cavage", "rfc9421"]
 
 _DEFAULT_PORTS: Final = {"https": ":443", "http": ":80"}
 _BODILESS: Final = frozenset({"GET", "HEAD"})
+_SIGNED_IF_SENT: Final = ("collection-synchronization",)
+"""Headers that mean nothing unless the signature covers them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,11 @@ class SignedRequest:
         return [value.strip(" \t") for header, value in self.headers if header == name]
 
     @property
+    def also_signed(self) -> tuple[str, ...]:
+        """Headers that the request carries and that a signature of ours covers besides the usual ones."""
+        return tuple(name for name, _ in self.headers if name in _SIGNED_IF_SENT)
+
+    @property
     def must_bind_body(self) -> bool:
         """Whether the signature has to cover a digest: there is a body, or there could be."""
         return bool(self.body) or self.method.upper() not in _BODILESS
@@ -56,7 +63,8 @@ class SignatureClaim:
     """A signature that is well-formed, timely, and covers what it must; only its key has not been asked yet.
 
     `bases` are the byte strings any of which the key may have signed. `required` is the kind of key that the
-    signature's own algorithm label commits to, if it does.
+    signature's own algorithm label commits to, if it does. `covered` names the headers (and derived components) that
+    the signature binds.
     """
 
     key_id: str
@@ -65,6 +73,7 @@ class SignatureClaim:
     signature: bytes
     bases: tuple[bytes, ...]
     required: KeyKind | None = None
+    covered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,7 @@ def read(request: SignedRequest, now: Millis) -> SignatureClaim:
         signature=signatures[chosen.label],
         bases=_bases(request, chosen),
         required=_required_kind(chosen),
+        covered=tuple(component.name for component in chosen.components),
     )
 
 
@@ -115,6 +116,8 @@ def sign(request: SignedRequest, *, key_id: str, key: PrivateKey, now: Millis) -
     """The headers to add: signature-input, signature, and content-digest if the request must have one."""
     headers = {"content-digest": digests.content_digest(request.body)} if request.must_bind_body else {}
     covers, components = _SIGNS_BODY if headers else _SIGNS_TARGET
+    if also := request.also_signed:
+        covers, components = _covering(*(component.name for component in components), *also)
     created = now // SECOND
     raw = f'{covers};created={created};expires={created + _EXPIRES_AFTER};keyid="{key_id}";alg="{_NAME_OF[key.kind]}"'
     signature = key.sign(_base(request, components, raw, extra=headers))

@@ -67,6 +67,10 @@ class Uris:
         """An id for a Follow."""
         return f"{actor_uri}/follows/{id_}"
 
+    def followers_synchronization(self, actor_uri: str) -> str:
+        """Where a peer asks who on its host follows a local actor (FEP-8fcf)."""
+        return f"{actor_uri}/followers_synchronization"
+
     def audience(self, username: str, id_: int) -> str:
         """The audience collection of one verified-only post; it is never enumerated."""
         return f"{self.actor(username)}/audiences/{id_}"

@@ -10,6 +10,7 @@ from typing import Final
 
 from medfed.accounts.promise import WAKE
 from medfed.accounts.sign import signer
+from medfed.activitypub import followersync
 from medfed.activitypub.claims import Scheme
 from medfed.delivery.hosts import (
     ASIDE_FOR,
@@ -48,6 +49,8 @@ SETTLE_AFTER: Final = 10
 ELSEWHERE: Final = 1 * SECOND
 """How long a lane that another process has is not asked for again."""
 _TYPE: Final = {"content-type": "application/activity+json"}
+_SYNCHRONISES: Final = frozenset({"Create", "Update", "Announce"})
+"""What says with it who on the receiver's host follows the author (FEP-8fcf), if it is for followers."""
 _TRY_THE_OTHER: Final = frozenset({400, 401, 403, 500, 501, 502})
 """Answers of a peer that may merely not understand the signature scheme."""
 
@@ -274,7 +277,11 @@ class Deliverer:
         async with self._instance.store.view() as view:
             key_id, key = await self._instance.keyring.rsa(view, delivery.account_id)
         sign = signer(key_id, key, self._instance.here.clock, scheme)
-        return await self._instance.net.post(delivery.inbox, body=delivery.body, headers=_TYPE, sign=sign)
+        headers = _TYPE
+        if delivery.to_followers and delivery.kind in _SYNCHRONISES:
+            announced = await self._instance.followers.announced(delivery.account_id, delivery.host)
+            headers = _TYPE | {followersync.HEADER: announced}
+        return await self._instance.net.post(delivery.inbox, body=delivery.body, headers=headers, sign=sign)
 
 
 def _is_overtaken(delivery: Delivery) -> bool:

@@ -48,6 +48,21 @@ async def followers(request: Request) -> Response:
     return activity_json(render.collection(account.followers_uri, total=account.followers_count))
 
 
+async def followers_synchronization(request: Request) -> Response:
+    """GET /users/NAME/followers_synchronization: which of the asker's own host follow, all of them, and nobody else.
+
+    Whoever follows from another host is not the asker's business (FEP-8fcf). In one piece, as Mastodon reads it.
+    """
+    instance = instance_of(request)
+    who = await require_asker(request)
+    async with instance.store.view() as view:
+        account = await local_account(view, request)
+        listed = await relations.followers_on(view, account.id, who.host)
+    url = instance.here.uris.followers_synchronization(account.uri)
+    document = render.collection(url, total=len(listed)) | {"orderedItems": listed}
+    return activity_json(document, public=False)
+
+
 async def following(request: Request) -> Response:
     """GET /users/NAME/following: how many, not who (N27)."""
     await require_asker(request)

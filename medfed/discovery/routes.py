@@ -29,6 +29,7 @@ ROUTES: Final = (
     _get("/users/{username}", documents.actor),
     _get("/users/{username}/outbox", collections.outbox_of),
     _get("/users/{username}/followers", collections.followers),
+    _get("/users/{username}/followers_synchronization", collections.followers_synchronization),
     _get("/users/{username}/following", collections.following),
     _get("/users/{username}/featured", collections.featured),
     _get("/users/{username}/audiences/{id}", collections.audience),

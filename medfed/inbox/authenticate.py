@@ -34,6 +34,8 @@ class Authenticated:
     body: bytes
     by: str
     """What vouches for it: cavage, rfc9421, proof, or gone (the actor's own server says that it is no more)."""
+    covered: tuple[str, ...] = ()
+    """Headers that the actor signed together with it; none when the request is not the actor's."""
 
 
 class NothingToDo(Exception):
@@ -77,7 +79,7 @@ class Gatekeeper:
             actor = await self._leaving(claim, found)
         else:
             actor = await self.identifier.verified(claim, found)
-        return Authenticated(actor=actor, activity=activity, body=request.body, by=claim.scheme)
+        return Authenticated(actor=actor, activity=activity, body=request.body, by=claim.scheme, covered=claim.covered)
 
     async def _from_stranger(self, claim: SignatureClaim, activity: Activity, body: bytes) -> Authenticated:
         """A key that we do not hold: it counts if the actor's own document lists it (C07)."""
@@ -94,7 +96,7 @@ class Gatekeeper:
         if found is None or found[1].uri != activity.actor:
             raise BadSignature("the key is not one of the actor's")
         self.identifier.verify(claim, found[0])
-        return Authenticated(actor=found[1], activity=activity, body=body, by=claim.scheme)
+        return Authenticated(actor=found[1], activity=activity, body=body, by=claim.scheme, covered=claim.covered)
 
     async def _forwarder(self, key_id: str) -> tuple[AccountKey, Account] | None:
         """Somebody new who passes on what another has proven; None when the key leads to no actor that lists it."""

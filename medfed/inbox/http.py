@@ -1,19 +1,24 @@
 """POST to an inbox: read, authenticate, admit, record, and only then 202."""
 
+import logging
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from medfed.activitypub import followersync
 from medfed.edge import Route, as_signed, instance_of, read_body
 from medfed.inbox.admit import admit
-from medfed.inbox.authenticate import Gatekeeper, NothingToDo
+from medfed.inbox.authenticate import Authenticated, Gatekeeper, NothingToDo
 from medfed.inbox.record import Recorder
 from medfed.instance import Instance
 from medfed.kernel import limits
-from medfed.kernel.errors import NotFound, Unsupported
+from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, Unsupported
+from medfed.relations.synchronise import Comparer
 from medfed.storage import accounts
 from medfed.storage.inbox_log import Arrival
+
+log: Final = logging.getLogger(__name__)
 
 WAKE: Final = "inbox"
 """The channel that wakes whoever applies arrivals."""
@@ -30,6 +35,7 @@ class Inbox:
             identifier=instance.identifier, lookup=instance.lookup, levels=instance.levels, here=instance.here
         )
         self._recorder = Recorder(instance)
+        self._comparer = Comparer(store=instance.store, here=instance.here, digests=instance.followers)
 
     async def shared(self, request: Request) -> Response:
         """POST /inbox."""
@@ -69,7 +75,20 @@ class Inbox:
         )
         if await self._recorder.take(arrival, admitted):
             self._instance.store.wake(WAKE)
+        if followersync.HEADER in authenticated.covered:
+            await self._compare(authenticated, request)
         return Response(status_code=202)
+
+    async def _compare(self, authenticated: Authenticated, request: Request) -> None:
+        """Hold what the author's server says of its followers here against what we know (FEP-8fcf)."""
+        author = authenticated.actor
+        values = request.headers.getlist(followersync.HEADER)
+        try:
+            announced = followersync.read(", ".join(values), actor=author.uri, followers=author.followers_uri)
+        except (Malformed, OriginMismatch) as error:
+            log.info("a header of %s was ignored: %s", author.uri, error)
+            return
+        await self._comparer.compare(author, announced)
 
 
 def routes(instance: Instance) -> list[Route]:

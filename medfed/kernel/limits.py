@@ -79,6 +79,15 @@ ALT_TEXT_LOCAL: Final = 1_500
 
 RESOLVE_FETCHES: Final = 50
 REPLY_DEPTH: Final = 30
+FOLLOWERS_LISTED: Final = 10_000
+"""Followers on one host that a peer may list to synchronise (FEP-8fcf); a longer list changes nothing."""
+FOLLOWERS_PAGES: Final = 20
+FOLLOWERS_SYNC_SECONDS: Final = 10 * 60
+"""Before the followers of one author are compared with its server's list again."""
+FOLLOWERS_SYNCS_PER_HOST: Final = 30
+"""How many authors of one host are synchronised within an hour."""
+FOLLOWERS_UNDONE: Final = 200
+"""How many follows that an author's server is wrong about are undone at a time."""
 THREAD_FETCHES: Final = 40
 """Requests for one completion of a thread that a member opens."""
 THREAD_POSTS: Final = 200

@@ -43,7 +43,7 @@ async def follow(
     if target.local:
         await _asked(tx, here, member, target, asked)
     else:
-        await promise(tx, here, member, _follow_activity(asked, member, target), [inbox_of(target)])
+        await promise(tx, here, member, _follow_activity(asked.uri, member, target), [inbox_of(target)])
     return asked
 
 
@@ -140,15 +140,27 @@ async def unfollow(tx: Transaction, here: Here, member: Account, target: Account
         return False
     await ended(tx, member, target)
     if not target.local:
-        undone = render.activity(
-            "Undo",
-            id_=here.uris.activity(member.uri, here.ids.new()),
-            actor_uri=member.uri,
-            object_=_follow_activity(known, member, target),
-            to=[target.uri],
-        )
-        await promise(tx, here, member, undone, [inbox_of(target)])
+        await _undo(tx, here, member, target, known.uri)
     return True
+
+
+async def disown(tx: Transaction, here: Here, member: Account, target: Account) -> None:
+    """A peer's actor takes a member for a follower, who is none: say that it is over.
+
+    Which Follow that was nobody here knows any more; the Undo says who followed whom.
+    """
+    await _undo(tx, here, member, target, here.uris.follow(member.uri, here.ids.new()))
+
+
+async def _undo(tx: Transaction, here: Here, member: Account, target: Account, uri: str) -> None:
+    undone = render.activity(
+        "Undo",
+        id_=here.uris.activity(member.uri, here.ids.new()),
+        actor_uri=member.uri,
+        object_=_follow_activity(uri, member, target),
+        to=[target.uri],
+    )
+    await promise(tx, here, member, undone, [inbox_of(target)])
 
 
 async def ended(tx: Transaction, follower: Account, target: Account) -> None:
@@ -218,8 +230,8 @@ async def mute(
     )
 
 
-def _follow_activity(asked: Follow, follower: Account, target: Account) -> render.Rendered:
-    return render.activity("Follow", id_=asked.uri, actor_uri=follower.uri, object_=target.uri, to=[target.uri])
+def _follow_activity(uri: str, follower: Account, target: Account) -> render.Rendered:
+    return render.activity("Follow", id_=uri, actor_uri=follower.uri, object_=target.uri, to=[target.uri])
 
 
 async def _answer(tx: Transaction, here: Here, member: Account, follower: Account, uri: str, kind: str) -> None:

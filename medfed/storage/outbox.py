@@ -12,8 +12,8 @@ from medfed.storage.statements import sql
 
 _ADD = sql(
     """
-    INSERT INTO outbox (id, uri, account_id, post_id, kind, body, listed, keep_until, created_at)
-    VALUES (:id, :uri, :account_id, :post_id, :kind, :body, :listed, :keep_until, :created_at)
+    INSERT INTO outbox (id, uri, account_id, post_id, kind, body, listed, to_followers, keep_until, created_at)
+    VALUES (:id, :uri, :account_id, :post_id, :kind, :body, :listed, :to_followers, :keep_until, :created_at)
     """
 )
 _OWE = sql(
@@ -75,7 +75,7 @@ _DUE_HOSTS = sql(
 )
 _DELIVERY: Final = """
     SELECT d.id, d.activity_id, d.host, d.inbox, d.attempts, o.uri, o.kind, o.body, o.account_id, o.post_id,
-           o.keep_until, o.created_at, p.visibility
+           o.keep_until, o.created_at, o.to_followers, p.visibility
     FROM delivery d JOIN outbox o ON o.id = d.activity_id LEFT JOIN post p ON p.id = o.post_id
 """
 _LANE = sql(f"{_DELIVERY} WHERE d.host = :host AND d.state = 'waiting' ORDER BY d.id LIMIT :limit")
@@ -150,6 +150,7 @@ class Outgoing:
     keep_until: Millis
     post_id: int | None = None
     listed: bool = False
+    to_followers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +177,8 @@ class Delivery:
     post_id: int | None
     keep_until: Millis
     created_at: Millis
+    to_followers: int
+    """Whether the author's followers are addressed."""
     visibility: str | None = None
     """Of the post, which never changes; None when there is none, or no more."""
 
@@ -194,6 +197,7 @@ async def enqueue(tx: Transaction, activity: Outgoing, inboxes: Iterable[Inbox],
         kind=activity.kind,
         body=activity.body,
         listed=int(activity.listed),
+        to_followers=int(activity.to_followers),
         keep_until=activity.keep_until,
         created_at=activity.created_at,
     )

@@ -11,6 +11,9 @@ from medfed.storage.database import Row, Transaction, View
 from medfed.storage.paging import Paged
 from medfed.storage.statements import sql
 
+CHANGED: Final = "follows"
+"""The channel that tells every process that somebody follows, or no longer does."""
+
 _COLUMNS: Final = "f.id, f.uri, f.follower_id, f.target_id, f.state, f.boosts, f.notify, f.created_at"
 
 _FIND = sql(f"SELECT {_COLUMNS} FROM follow f WHERE f.follower_id = :follower_id AND f.target_id = :target_id")
@@ -45,6 +48,26 @@ _LOCAL_FOLLOWERS = sql(
     """
     SELECT f.follower_id FROM follow f JOIN account a ON a.id = f.follower_id
     WHERE f.target_id = :id AND f.state = 'accepted' AND a.local = 1 AND (f.boosts = 1 OR :boost = 0)
+    """
+)
+_FOLLOWERS_HERE = sql(
+    """
+    SELECT f.id, a.uri FROM follow f JOIN account a ON a.id = f.follower_id
+    WHERE f.target_id = :id AND f.state = 'accepted' AND a.local = 1
+    """
+)
+_FOLLOWERS_ON = sql(
+    """
+    SELECT a.uri FROM follow f JOIN account a ON a.id = f.follower_id
+    WHERE f.target_id = :id AND f.state = 'accepted' AND a.local = 0 AND a.host = :host
+    ORDER BY f.id
+    """
+)
+_FOLLOWERS_BY_HOST = sql(
+    """
+    SELECT a.host, a.uri FROM follow f JOIN account a ON a.id = f.follower_id
+    WHERE f.target_id = :id AND f.state = 'accepted' AND a.local = 0
+    ORDER BY a.host
     """
 )
 _HAS_LOCAL_FOLLOWER = sql(
@@ -133,21 +156,25 @@ async def find_by_uri(view: View, uri: str) -> Follow | None:
 
 async def put(tx: Transaction, follow: Follow) -> None:
     """Store a follow; one that was accepted stays accepted."""
+    tx.wake(CHANGED)
     await tx.run(_PUT, **(asdict(follow) | {"boosts": int(follow.boosts), "notify": int(follow.notify)}))
 
 
 async def accept(tx: Transaction, follower_id: int, target_id: int) -> bool:
     """Turn a request into a follow; False if there was none."""
+    tx.wake(CHANGED)
     return await tx.run(_ACCEPT, follower_id=follower_id, target_id=target_id) > 0
 
 
 async def delete(tx: Transaction, follower_id: int, target_id: int) -> bool:
     """End a follow or withdraw a request; False if there was none."""
+    tx.wake(CHANGED)
     return await tx.run(_DELETE, follower_id=follower_id, target_id=target_id) > 0
 
 
 async def delete_all_of(tx: Transaction, id_: int) -> list[int]:
     """End every follow by and of an account; the ids of the others."""
+    tx.wake(CHANGED)
     ended = await tx.all(_DELETE_ALL_OF, id=id_)
     return [row["target_id"] if row["follower_id"] == id_ else row["follower_id"] for row in ended]
 
@@ -189,6 +216,21 @@ async def mutes_of(view: View, id_: int, now: Millis) -> list[tuple[int, bool, M
     """(member, whether its notifications too, until when) for who mutes an account."""
     rows = await view.all(_MUTES_OF, id=id_, now=now)
     return [(row["account_id"], bool(row["notifications"]), row["expires_at"]) for row in rows]
+
+
+async def followers_here(view: View, id_: int) -> list[tuple[int, str]]:
+    """(follow id, actor id) of the members who follow an account, accepted."""
+    return [(row["id"], row["uri"]) for row in await view.all(_FOLLOWERS_HERE, id=id_)]
+
+
+async def followers_on(view: View, id_: int, host: str) -> list[str]:
+    """Actor ids of an account's followers on one other host, accepted, longest first; every one of them."""
+    return [row["uri"] for row in await view.all(_FOLLOWERS_ON, id=id_, host=host)]
+
+
+async def followers_by_host(view: View, id_: int) -> list[tuple[str, str]]:
+    """(host, actor id) of an account's followers on other hosts, accepted, host by host."""
+    return [(row["host"], row["uri"]) for row in await view.all(_FOLLOWERS_BY_HOST, id=id_)]
 
 
 async def has_local_follower(view: View, id_: int) -> bool:

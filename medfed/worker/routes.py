@@ -14,6 +14,7 @@ from medfed.kernel.errors import Refused, RemoteFailure, Unreachable
 from medfed.notifications.mail import TASK as MAIL
 from medfed.notifications.mail import letter_of
 from medfed.posts import complete, featured, publish, quotes, quoting
+from medfed.relations import synchronise
 from medfed.settings import Settings
 from medfed.storage import accounts, erasure, inbox_log, moderation, oauth, outbox, posts, threads, trust
 from medfed.verification import refresh, work
@@ -145,6 +146,16 @@ async def fetch_featured(instance: Instance, payload: Mapping[str, Any]) -> None
         await _settled(featured.fetch(instance.store, instance.here, instance.net, instance.posts, sign, account))
 
 
+async def synchronise_followers(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """An author's server counts other followers here than we do."""
+    async with instance.store.view() as view:
+        author = await accounts.find(view, int(payload["account_id"]))
+    if author is not None and author.active:
+        sign = await instance.sign_as_instance()
+        asking = synchronise.synchronise(instance.store, instance.here, instance.net, sign, author, str(payload["url"]))
+        await _settled(asking)
+
+
 async def _settled(work: Awaitable[None]) -> None:
     """What a peer gets wrong is settled by being refused; only a peer that does not answer is asked again."""
     try:
@@ -164,6 +175,7 @@ ROUTES: Final = (
     Task(kind=quoting.TASK, run=check_quote),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
     Task(kind=featured.TASK, run=fetch_featured),
+    Task(kind=synchronise.TASK, run=synchronise_followers),
     Task(kind=work.CHECK, run=check_attestations),
     Task(kind=work.OFFER, run=fetch_offer),
     Task(kind=work.LISTS, run=fetch_lists),

@@ -146,7 +146,7 @@ def test_what_was_given_up_is_a_problem_until_it_is_tried_again(place: Place) ->
 def test_what_a_peer_refused_has_no_next_time_until_somebody_says_so(place: Place) -> None:
     with closing(sqlite3.connect(place.data / "medfed.db")) as raw, raw:
         (author,) = raw.execute("SELECT id FROM account").fetchone()
-        made = "INSERT INTO outbox VALUES (1, 'https://lyon.example/1', ?, NULL, 'Create', X'7B7D', 0, 0, 0)"
+        made = "INSERT INTO outbox VALUES (1, 'https://lyon.example/1', ?, NULL, 'Create', X'7B7D', 0, 0, 0, 0)"
         raw.execute(made, (author,))
         raw.execute("INSERT INTO delivery VALUES (2, 1, 'lille.example', 'https://lille.example/inbox', 'parked', 1, 0,"
                     " 'RemoteRefused: 403')")  # fmt: skip

@@ -419,6 +419,7 @@ CREATE TABLE outbox (
     kind       TEXT NOT NULL,
     body       BYTEA NOT NULL,
     listed     SMALLINT NOT NULL,                   -- public: shown in the outbox collection
+    to_followers SMALLINT NOT NULL,                 -- whether the followers collection is addressed
     keep_until BIGINT NOT NULL,                     -- when to stop trying
     created_at BIGINT NOT NULL
 );
