@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -51,6 +52,32 @@ class Scene:
         self.history.kills += 1
         self.server.start()
         self.history.back_after.append(await stage.answers(self.server, self.place.authority, within=60))
+
+    async def dies_at(self, step: str, number: int) -> None:
+        """Let it run until it dies by itself at a named step (see launch.py)."""
+        self.server = wishing(self.place, f"{step}:{number}")
+        self.server.start()
+        until = time.monotonic() + 60
+        while self.server.child.poll() is None:
+            assert time.monotonic() < until, f"{step} was not reached {number} times; {self._log()}"
+            await asyncio.sleep(0.02)
+        assert self.server.child.returncode == -signal.SIGKILL, self._log()
+        self.history.kills += 1
+
+    async def starts(self) -> None:
+        """Start it as an operator does, and wait until it answers."""
+        self.server = wishing(self.place)
+        self.history.back_after.append(await stage.answers(self.server.start(), self.place.authority, within=60))
+
+    async def everybody_speaks(self) -> None:
+        """A host that is heard from is tried again at once, whatever its lane was waiting for (J06)."""
+        now = SystemClock().now()
+        for role in self.cast.roles:
+            request = role.post(f"{self.place.url}/inbox", role.create(1, now), now)
+            client = await Client.to("127.0.0.1", self.place.port)
+            status, _ = await client.ask(request)
+            client.close()
+            assert status == 202
 
     async def acknowledged(self) -> int:
         """How many activities were answered 202."""

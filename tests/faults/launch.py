@@ -1,22 +1,117 @@
-"""A server with one thing changed for a test: `python -m tests.faults.launch WISH …`, the rest as for medfed."""
+"""A server with one thing changed for a test: `python -m tests.faults.launch WISH …`, the rest as for medfed.
 
+Wishes: `careless` does not wait for the disk; `STEP:NUMBER` dies, as by kill -9, when it comes to a step for the
+NUMBERth time. Production code knows nothing of this: what it calls at that step is wrapped.
+"""
+
+import os
+import signal
 import sys
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any, Final
 
 from medfed.cli import main
-from medfed.storage import sqlite_wire
+from medfed.delivery.send import Deliverer
+from medfed.inbox import http
+from medfed.inbox.authenticate import Gatekeeper
+from medfed.inbox.record import Recorder
+from medfed.storage import outbox, sqlite_wire
+from medfed.storage.database import Transaction
+from medfed.storage.outbox import Inbox, Outgoing
+from medfed.storage.sqlite_transaction import SqliteTransaction
 
-CARELESS = "careless"
+CARELESS: Final = "careless"
 
 
-def main_changed() -> None:
+class Fuse:
+    """Ends the process when it has been lit often enough."""
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the next time is the one."""
+        return self._left == 1
+
+    def burn(self) -> None:
+        """Nothing is finished, and nobody told."""
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _after(owner: Any, name: str, fuse: Fuse) -> None:
+    original = getattr(owner, name)
+
+    async def changed(*args: Any, **named: Any) -> Any:
+        result = await original(*args, **named)
+        fuse.burn()
+        return result
+
+    setattr(owner, name, changed)
+
+
+def _before_commit(fuse: Fuse) -> None:
+    """Of arrivals: alone on PostgreSQL, several together on SQLite."""
+    kinds: list[type[Transaction]] = [SqliteTransaction]
+    try:
+        from medfed.storage.postgres import PostgresTransaction  # noqa: PLC0415 - the driver is an extra
+    except ModuleNotFoundError:
+        pass
+    else:
+        kinds.append(PostgresTransaction)
+    for kind in kinds:
+        _burn_before(kind, fuse)
+
+
+def _burn_before(kind: Any, fuse: Fuse) -> None:
+    original = kind.commit
+
+    async def changed(tx: Any) -> None:
+        if tx.name.startswith(("arrivals", "take ", "record arrival")):
+            fuse.burn()
+        await original(tx)
+
+    kind.commit = changed
+
+
+def _amid_fan_out(fuse: Fuse) -> None:
+    original = outbox.enqueue
+
+    async def changed(tx: Transaction, activity: Outgoing, inboxes: Iterable[Inbox], next_id: Any) -> int:
+        known = list(inboxes)
+        if fuse.is_last:
+            await original(tx, activity, islice(known, len(known) // 2), next_id)
+        fuse.burn()
+        return await original(tx, activity, known, next_id)
+
+    outbox.enqueue = changed
+
+
+STEPS: Final[Mapping[str, Callable[[Fuse], None]]] = {
+    "read": lambda fuse: _after(http, "read_body", fuse),
+    "verified": lambda fuse: _after(Gatekeeper, "authenticate", fuse),
+    "commit": _before_commit,
+    "committed": lambda fuse: _after(Recorder, "take", fuse),
+    "fan-out": _amid_fan_out,
+    "posted": lambda fuse: _after(Deliverer, "_post", fuse),
+}
+"""After the request was read, after its signature was verified, before its commit, after that and before the 202;
+amid the rows of a post's deliveries; after a delivery was answered and before that is written down."""
+
+
+def changed_main() -> None:
     """Grant the wish, and be the server."""
     wish = sys.argv.pop(1)
+    step, _, number = wish.partition(":")
     if wish == CARELESS:
         sqlite_wire.SYNCHRONOUS_FULL = 1  # type: ignore[misc]  # NORMAL: commits are not synced in WAL mode
     else:
-        raise SystemExit(f"no such wish: {wish}")
+        STEPS[step](Fuse(int(number)))
     main()
 
 
 if __name__ == "__main__":
-    main_changed()
+    changed_main()

@@ -8,8 +8,6 @@ import pytest
 
 from bench import stage
 from bench.cast import Cast
-from bench.wire import Client
-from medfed.kernel.clock import SystemClock
 from tests.faults.abuse import KILLS, Senders, a_scene
 from tests.faults.history import Aftermath, violations
 
@@ -46,7 +44,7 @@ async def test_what_is_owed_arrives_through_kills_in_order_at_every_host(
         for _ in range(KILLS):
             await scene.kill_and_restart(scene.delivered, every=(20, 200))
         await scene.ask_peer("/-/behave", b"{}")
-        await _everybody_speaks(scene.place, cast)
+        await scene.everybody_speaks()
         await scene.come_to_rest("delivery")
         received = json.loads(await scene.ask_peer("/-/received"))
         scene.server.stop()
@@ -56,14 +54,3 @@ async def test_what_is_owed_arrives_through_kills_in_order_at_every_host(
         after = await Aftermath.of(scene.place.database)
         scene.history.sent |= {f"{uri}/activity" for uri in after.posts}
         assert violations(scene.history, after) == []
-
-
-async def _everybody_speaks(place: stage.Stage, cast: Cast) -> None:
-    """A host that is heard from is tried again at once, whatever its lane was waiting for (J06)."""
-    now = SystemClock().now()
-    for role in cast.roles:
-        request = role.post(f"{place.url}/inbox", role.create(1, now), now)
-        client = await Client.to("127.0.0.1", place.port)
-        status, _ = await client.ask(request)
-        client.close()
-        assert status == 202
