@@ -151,7 +151,7 @@ def _answer_peer(request: Request, error: MedfedError) -> Response:
         headers["retry-after"] = "60"
     if error.status == 401:
         covered = '"@method" "@target-uri"' if request.method in ("GET", "HEAD") else _COVERED_WITH_BODY
-        headers["accept-signature"] = f"sig1=({covered});created;keyid"
+        headers["accept-signature"] = f"sig1=({covered});created"
     return Json({"error": error.safe}, status_code=error.status, headers=headers)
 
 

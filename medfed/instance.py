@@ -1,7 +1,7 @@
 """The capabilities that one server runs on, in one frozen bundle; and how it is opened."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,9 @@ from medfed.accounts.identify import Identifier
 from medfed.accounts.keyring import KeyRing
 from medfed.accounts.lookup import Lookup
 from medfed.accounts.peers import PeerLevels
-from medfed.accounts.sign import signer
+from medfed.accounts.sign import Knocking, Manners
 from medfed.activitypub.here import Here
+from medfed.activitypub.manners import CAVAGE
 from medfed.activitypub.uris import Uris
 from medfed.domain.accounts import Account, is_authority
 from medfed.kernel.clock import Clock, SystemClock
@@ -56,10 +57,8 @@ class Instance:
     blobs: Blobs
     images: Images
     mail: Mail
-
-    async def sign_as_instance(self) -> Signer:
-        """Signs fetches with the instance actor's key."""
-        return await _sign_as_instance(self.store, self.keyring, self.here)
+    sign_as_instance: Callable[[], Awaitable[Signer]]
+    """Signs fetches with the instance actor's key."""
 
     async def actor(self) -> Account:
         """The instance actor. Raises Misconfigured when `medfed init` was not run."""
@@ -117,8 +116,10 @@ async def open_instance(
         stack.push_async_callback(net.aclose)
         keyring = KeyRing(here.vault)
 
+        habits = Manners()
+
         async def sign_as_instance() -> Signer:
-            return await _sign_as_instance(store, keyring, here)
+            return await _sign_as_instance(store, keyring, here, habits)
 
         lookup = Lookup(store=store, net=net, here=here, sign_as_instance=sign_as_instance)
         blobs = FileBlobs(settings.media_dir)
@@ -136,6 +137,7 @@ async def open_instance(
             followers=FollowerDigests(store=store, here=here),
             blobs=blobs,
             images=Images(blobs),
+            sign_as_instance=sign_as_instance,
             mail=Mail(
                 url=settings.mail.url,
                 sender=settings.instance.contact,
@@ -170,8 +172,9 @@ async def _instance_actor(store: Store, here: Here) -> Account:
     return actor
 
 
-async def _sign_as_instance(store: Store, keyring: KeyRing, here: Here) -> Signer:
+async def _sign_as_instance(store: Store, keyring: KeyRing, here: Here, habits: Manners) -> Signer:
+    """Fetches begin with draft-cavage, which every peer reads; a host that wants another signature gets it."""
     actor = await _instance_actor(store, here)
     async with store.view() as view:
-        key_id, key = await keyring.rsa(view, actor.id)
-    return signer(key_id, key, here.clock)
+        keys = await keyring.both(view, actor.id)
+    return Knocking(keys=keys, clock=here.clock, manners=habits, first=CAVAGE)

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from typing import Final
 
 from medfed.activitypub.keys import KeyKind, PrivateKey, load_private
+from medfed.activitypub.manners import SigningKeys
 from medfed.kernel.errors import Misconfigured
 from medfed.kernel.secrets import Vault
 from medfed.storage import accounts
@@ -23,6 +24,10 @@ class KeyRing:
     async def rsa(self, view: View, account_id: int) -> tuple[str, PrivateKey]:
         """(key id, key) for HTTP signatures. Raises Misconfigured when there is none, or it does not open."""
         return await self._find(view, account_id, "rsa")
+
+    async def both(self, view: View, account_id: int) -> SigningKeys:
+        """The keys for HTTP signatures, of which the host that is written to chooses. Raises as `rsa`."""
+        return SigningKeys(rsa=await self.rsa(view, account_id), ed25519=await self.ed25519(view, account_id))
 
     async def ed25519(self, view: View, account_id: int) -> tuple[str, PrivateKey]:
         """(key id, key) for proofs. Raises Misconfigured when there is none, or it does not open."""

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import quote, unquote_plus
 
 from medfed.activitypub import digests
+from medfed.activitypub.cavage import http_date
 from medfed.activitypub.claims import (
     SignatureClaim,
     SignedRequest,
@@ -26,9 +27,15 @@ from medfed.kernel.clock import SECOND, Millis
 from medfed.kernel.errors import BadSignature
 
 _EXPIRES_AFTER: Final = 300
-_LABEL: Final = "sig1"
-_KIND_OF: Final[Mapping[str, KeyKind]] = {"rsa-v1_5-sha256": "rsa", "ed25519": "ed25519"}
-_NAME_OF: Final[Mapping[KeyKind, str]] = {kind: name for name, kind in _KIND_OF.items()}
+LABEL: Final = "sig1"
+KIND_OF: Final[Mapping[str, KeyKind]] = {"rsa-v1_5-sha256": "rsa", "ed25519": "ed25519"}
+NAME_OF: Final[Mapping[KeyKind, str]] = {kind: name for name, kind in KIND_OF.items()}
+DERIVED: Final = frozenset(
+    {"@method", "@target-uri", "@authority", "@scheme", "@request-target", "@path", "@query", "@query-param"}
+)
+"""The derived components of a request (§ 2.2)."""
+USUAL: Final = ("@method", "@target-uri", "content-digest")
+"""What a signature of ours covers always, the digest where there is, or could be, a body."""
 
 # The grammar of structured fields (RFC 9651), as far as it reaches here.
 _KEY: Final = r"[a-z*][a-z0-9_\-.*]*+"
@@ -44,6 +51,7 @@ _SIGNATURE_MEMBER: Final = re.compile(rf"({_KEY})=:([A-Za-z0-9+/=]*+):[ \t]*+(?:
 _EACH_ITEM: Final = re.compile(rf"({_STRING})((?:{_PARAMETER})*+)")
 _EACH_PARAMETER: Final = re.compile(rf"; *+({_KEY})(?:=(?:({_STRING})|({_INTEGER})|{_OTHER}))?+")
 _ESCAPED: Final = re.compile(r'\\(["\\])')
+_TO_ESCAPE: Final = re.compile(r'["\\]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +120,64 @@ def _bases(request: SignedRequest, member: SignatureInput) -> tuple[bytes, ...]:
     return tuple(signature_base(replace(request, target=target), member) for target in targets)
 
 
-def sign(request: SignedRequest, *, key_id: str, key: PrivateKey, now: Millis) -> dict[str, str]:
-    """The headers to add: signature-input, signature, and content-digest if the request must have one."""
-    headers = {"content-digest": digests.content_digest(request.body)} if request.must_bind_body else {}
-    covers, components = _SIGNS_BODY if headers else _SIGNS_TARGET
-    if also := request.also_signed:
-        covers, components = _covering(*(component.name for component in components), *also)
+def sign(
+    request: SignedRequest,
+    *,
+    key_id: str,
+    key: PrivateKey,
+    now: Millis,
+    covers: Sequence[Component] = (),
+    label: str = LABEL,
+    nonce: str = "",
+    tag: str = "",
+) -> dict[str, str]:
+    """The headers to add: signature-input, signature, content-digest if the request must have one, or it is covered.
+
+    `covers`, `nonce` and `tag` are what the verifier asked for; the method, the target and the body are covered
+    whatever it asked. Raises BadSignature when something covered is not there.
+    """
+    headers = _added(request, covers, now)
+    listed, components = _SIGNS_BODY if request.must_bind_body else _SIGNS_TARGET
+    if covers or request.also_signed:
+        listed, components = _listing(covers, components, request.also_signed)
     created = now // SECOND
-    raw = f'{covers};created={created};expires={created + _EXPIRES_AFTER};keyid="{key_id}";alg="{_NAME_OF[key.kind]}"'
+    raw = f'{listed};created={created};expires={created + _EXPIRES_AFTER};keyid="{key_id}";alg="{NAME_OF[key.kind]}"'
+    if nonce:
+        raw += f";nonce={quoted(nonce)}"
+    if tag:
+        raw += f";tag={quoted(tag)}"
     signature = key.sign(_base(request, components, raw, extra=headers))
-    headers["signature-input"] = f"{_LABEL}={raw}"
-    headers["signature"] = f"{_LABEL}=:{base64.b64encode(signature).decode('ascii')}:"
+    headers["signature-input"] = f"{label}={raw}"
+    headers["signature"] = f"{label}=:{base64.b64encode(signature).decode('ascii')}:"
     return headers
+
+
+def _added(request: SignedRequest, covers: Sequence[Component], now: Millis) -> dict[str, str]:
+    """Headers that the request is given so that they can be signed: digests, and a date, if they are wanted."""
+    wanted = {component.name for component in covers}
+    added: dict[str, str] = {}
+    if request.must_bind_body or "content-digest" in wanted:
+        added["content-digest"] = digests.content_digest(request.body)
+    if "digest" in wanted:
+        added["digest"] = digests.digest(request.body)
+    if "date" in wanted:
+        added["date"] = http_date(now)
+    return added
+
+
+def _listing(
+    covers: Sequence[Component], usual: Sequence[Component], also: Sequence[str]
+) -> tuple[str, tuple[Component, ...]]:
+    """What is asked for, in its order, and then what of ours is missing."""
+    named = {component.name for component in covers}
+    own = [component for component in (*usual, *_covering(*also)[1]) if component.name not in named]
+    components = (*covers, *own)
+    return f"({' '.join(component.raw for component in components)})", components
+
+
+def quoted(text: str) -> str:
+    """A string as a structured field writes it (RFC 9651 § 4.1.6)."""
+    return '"' + _TO_ESCAPE.sub(r"\\\g<0>", text) + '"'
 
 
 def parse_input(header: str) -> tuple[SignatureInput, ...]:
@@ -256,9 +310,9 @@ def _required_kind(member: SignatureInput) -> KeyKind | None:
     name = member.strings.get("alg")
     if name is None:
         return None
-    if name not in _KIND_OF:
+    if name not in KIND_OF:
         raise BadSignature("the algorithm of the signature is not supported")
-    return _KIND_OF[name]
+    return KIND_OF[name]
 
 
 def _value(request: SignedRequest, component: Component, extra: Mapping[str, str]) -> str:

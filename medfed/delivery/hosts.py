@@ -4,7 +4,6 @@ import random
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from medfed.activitypub.claims import Scheme
 from medfed.kernel.clock import DAY, HOUR, MINUTE, Millis
 from medfed.kernel.errors import Blocked, MedfedError, RemoteGone, RemoteRefused, Unreachable
 
@@ -25,17 +24,19 @@ Verdict: TypeAlias = Literal["done", "later", "aside", "gone", "pointless", "ref
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of an attempt. `retry_after` is in seconds, as the peer asked; `scheme` is what it understood."""
+    """What came of an attempt. `retry_after` is in seconds, as the peer asked."""
 
     verdict: Verdict
     error: str = ""
     retry_after: int | None = None
-    scheme: Scheme | None = None
 
 
-def outcome_of(error: MedfedError, attempts: int = 0) -> Outcome:
-    """What a failed attempt means (J04). Set aside, it is tried again by itself, and holds up nobody meanwhile."""
-    text = f"{type(error).__name__}: {error}"
+def outcome_of(error: MedfedError, attempts: int = 0, complaint: str = "") -> Outcome:
+    """What a failed attempt means (J04). Set aside, it is tried again by itself, and holds up nobody meanwhile.
+
+    `complaint`: what the peer asked for in vain, for whoever looks at the queue.
+    """
+    text = f"{type(error).__name__}: {error}" + (f"; {complaint}" if complaint else "")
     match error:
         case Unreachable() if error.remote_status == 500 and attempts >= ASIDE_AFTER:
             return Outcome(verdict="aside", error=text)

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Final
 
 from medfed.accounts.promise import WAKE
-from medfed.accounts.sign import signer
+from medfed.accounts.sign import CRASHES, REFUSALS, Knocking, Manners
 from medfed.activitypub import followersync
-from medfed.activitypub.claims import Scheme
+from medfed.activitypub.manners import RFC9421, remembered
 from medfed.delivery.hosts import (
     ASIDE_FOR,
     REMEMBER_SCHEME,
@@ -51,8 +51,6 @@ ELSEWHERE: Final = 1 * SECOND
 _TYPE: Final = {"content-type": "application/activity+json"}
 _SYNCHRONISES: Final = frozenset({"Create", "Update", "Announce"})
 """What says with it who on the receiver's host follows the author (FEP-8fcf), if it is for followers."""
-_TRY_THE_OTHER: Final = frozenset({400, 401, 403, 500, 501, 502})
-"""Answers of a peer that may merely not understand the signature scheme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,59 +156,61 @@ class Deliverer:
 
     async def _drain(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
         """Deliver to one host, in order, what it was owed when it was found due, or until an attempt fails."""
-        scheme = self._remembered(peer)
-        goes_on, last = await self._deliver_in_order(lane.host, [first], peer, scheme), lane.first_id
+        habits = self._habits(lane.host, peer)
+        goes_on, last = await self._deliver_in_order(lane.host, [first], peer, habits), lane.first_id
         while goes_on and last < lane.last_id:
             async with self._instance.store.view() as view:
                 owed = await outbox.lane(view, lane.host, BATCH)
                 peer = await peers.find(view, lane.host)
-            scheme = self._remembered(peer)
             if not owed:
                 return
-            goes_on, last = await self._deliver_in_order(lane.host, owed, peer, scheme), owed[-1].id
+            goes_on, last = await self._deliver_in_order(lane.host, owed, peer, habits), owed[-1].id
 
-    def _remembered(self, peer: Peer | None) -> Scheme | None:
-        """The signature scheme that a host was found to understand."""
-        if peer is None or peer.signs_until <= self._instance.here.now():
-            return None
-        return "cavage" if peer.signs_with == "cavage" else "rfc9421" if peer.signs_with else None
+    def _habits(self, host: str, peer: Peer | None) -> Manners:
+        """How a host was found to take our signatures, as far as that is not too long ago."""
+        habits = Manners()
+        manner = remembered(self._kept(peer))
+        if manner is not None:
+            habits.learn(host, manner)
+        return habits
 
-    async def _deliver_in_order(
-        self, host: str, owed: Sequence[Delivery], peer: Peer | None, scheme: Scheme | None
-    ) -> bool:
+    def _kept(self, peer: Peer | None) -> str:
+        return peer.signs_with if peer is not None and peer.signs_until > self._instance.here.now() else ""
+
+    async def _deliver_in_order(self, host: str, owed: Sequence[Delivery], peer: Peer | None, habits: Manners) -> bool:
         """False when the lane has to rest."""
         done: list[int] = []
-        news: Scheme | None = None
+        kept = self._kept(peer)
         for delivery in owed:
-            outcome = await self._attempt(delivery, scheme)
+            outcome = await self._attempt(delivery, habits)
             if outcome.verdict == "done":
                 done.append(delivery.id)
-                if outcome.scheme and outcome.scheme != scheme:
-                    scheme = news = outcome.scheme
                 if len(done) >= SETTLE_AFTER:
-                    await self._settle_done(host, done, news)
-                    done, news = [], None
+                    kept, done = await self._settle_done(host, done, habits, kept), []
                 continue
-            await self._settle_done(host, done, news)
-            done = []
+            kept, done = await self._settle_done(host, done, habits, kept), []
             if not await self._settle_failure(host, delivery, outcome, peer):
                 return False
-        await self._settle_done(host, done, news)
+        await self._settle_done(host, done, habits, kept)
         return True
 
-    async def _settle_done(self, host: str, ids: Sequence[int], news: Scheme | None) -> None:
+    async def _settle_done(self, host: str, ids: Sequence[int], habits: Manners, kept: str) -> str:
+        """Settle what has arrived; how the host is now known to take signatures, which was `kept` so far."""
         if not ids:
-            return
+            return kept
         now = self._instance.here.now()
+        manner = habits.of(host)
+        takes = manner.lasting.says if manner is not None else kept
 
         async def settle(tx: Transaction) -> None:
             await outbox.done_many(tx, ids)
             await peers.sent_to(tx, host, now)
-            if news is not None:
-                await peers.remember_scheme(tx, host, news, until=now + REMEMBER_SCHEME, at=now)
+            if takes != kept:
+                await peers.remember_scheme(tx, host, takes, until=now + REMEMBER_SCHEME, at=now)
 
         # Lanes that end at about the same time share a commit.
         await self._instance.store.arrive("settle deliveries", settle)
+        return takes
 
     async def _settle_failure(self, host: str, delivery: Delivery, outcome: Outcome, peer: Peer | None) -> bool:
         """Whether the lane may go on with its next delivery."""
@@ -244,7 +244,7 @@ class Deliverer:
             log.info("delivery to %s failed, tried again later: %s", host, outcome.error)
         return goes_on
 
-    async def _attempt(self, delivery: Delivery, remembered: Scheme | None) -> Outcome:
+    async def _attempt(self, delivery: Delivery, habits: Manners) -> Outcome:
         if self._instance.levels.is_blocked(delivery.host):
             return Outcome(verdict="withheld", error="the peer is blocked")
         if _is_overtaken(delivery):
@@ -252,31 +252,22 @@ class Deliverer:
         if delivery.visibility == "verified" and not self._instance.levels.is_trusted(delivery.host):
             return Outcome(verdict="withheld", error="the peer is no longer trusted")
         try:
-            scheme = await self._send(delivery, remembered)
+            require_success(await self._post(delivery, habits))
         except MedfedError as error:
-            return outcome_of(error, delivery.attempts)
-        return Outcome(verdict="done", scheme=scheme)
+            return outcome_of(error, delivery.attempts, habits.complaint)
+        return Outcome(verdict="done")
 
-    async def _send(self, delivery: Delivery, remembered: Scheme | None) -> Scheme:
-        """Knock, and once more with the other signature scheme if the first may not have been understood.
-
-        The scheme that was understood. Raises what `outcome_of` takes.
-        """
-        first: Scheme = remembered or "rfc9421"
-        response = await self._post(delivery, first)
-        # Software changes: 401 from a host that understood this scheme once says that it no longer does.
-        if response.status in _TRY_THE_OTHER and (remembered is None or response.status == 401):
-            other: Scheme = "cavage" if first == "rfc9421" else "rfc9421"
-            second = await self._post(delivery, other)
-            if second.status < 300:
-                return other
-        require_success(response)
-        return first
-
-    async def _post(self, delivery: Delivery, scheme: Scheme) -> Response:
+    async def _post(self, delivery: Delivery, habits: Manners) -> Response:
         async with self._instance.store.view() as view:
-            key_id, key = await self._instance.keyring.rsa(view, delivery.account_id)
-        sign = signer(key_id, key, self._instance.here.clock, scheme)
+            keys = await self._instance.keyring.both(view, delivery.account_id)
+        is_known = habits.of(delivery.host) is not None and not delivery.attempts
+        sign = Knocking(
+            keys=keys,
+            clock=self._instance.here.clock,
+            manners=habits,
+            first=RFC9421,
+            confusing=REFUSALS if is_known else REFUSALS | CRASHES,
+        )
         headers = _TYPE
         if delivery.to_followers and delivery.kind in _SYNCHRONISES:
             announced = await self._instance.followers.announced(delivery.account_id, delivery.host)

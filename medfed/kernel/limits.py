@@ -48,6 +48,10 @@ SIGNATURE_PAST_SECONDS: Final = 65 * 60
 SIGNATURE_FUTURE_SECONDS: Final = 5 * 60
 SIGNATURE_LABELS: Final = 3
 SIGNATURE_HEADER: Final = 8 * KIB
+SIGNATURE_COMPONENTS: Final = 32
+"""What a peer may ask one signature of ours to cover."""
+KNOCKS: Final = 3
+"""How often one request is made, signed otherwise each time, until a peer takes it."""
 KEY_ID: Final = 2_048
 PROOFS: Final = 8
 PUBLIC_KEY_PEM: Final = 4 * KIB

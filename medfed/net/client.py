@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -84,8 +85,8 @@ class Net:
         seen = {str(to)}
         while True:
             extra = headers if headers and (to.scheme, to.authority) == origin else {}
-            request = self._request("GET", to, own, extra, b"", sign)
-            response = await self._transport.send(request, deadline - time.monotonic(), limit)
+            request = self._request("GET", to, own, extra, b"")
+            response = await self._knock(request, sign, deadline, limit)
             if response.status not in _REDIRECTS:
                 return response
             if len(seen) > redirects:
@@ -113,8 +114,8 @@ class Net:
         """
         to = self._admit("POST", url)
         own = {"accept-encoding": "identity", "content-length": str(len(body))}
-        request = self._request("POST", to, own, headers or {}, body, sign)
-        return await self._transport.send(request, timeout, limit)
+        request = self._request("POST", to, own, headers or {}, body)
+        return await self._knock(request, sign, time.monotonic() + timeout, limit)
 
     def _admit(self, method: str, url: str) -> Url:
         refuse_inside_transaction(f"{method} {url}")
@@ -130,15 +131,28 @@ class Net:
         own: Mapping[str, str],
         extra: Mapping[str, str],
         body: bytes,
-        sign: Signer | None,
     ) -> OutgoingRequest:
         fields = {"host": to.authority, "user-agent": self._user_agent, **own}
         fields |= {name.lower(): value for name, value in extra.items()}
-        request = OutgoingRequest(method=method, to=to, headers=fields, body=body)
+        return OutgoingRequest(method=method, to=to, headers=fields, body=body)
+
+    async def _knock(self, request: OutgoingRequest, sign: Signer | None, deadline: float, limit: int) -> Response:
+        """Make one request, as often as its signer wants to sign it otherwise, `limits.KNOCKS` times at most."""
         if sign is None:
-            return request
-        signed = {name.lower(): value for name, value in sign(request).items()}
-        return OutgoingRequest(method=method, to=to, headers=fields | signed, body=body)
+            return await self._transport.send(request, deadline - time.monotonic(), limit)
+        knocking = sign(request)
+        headers = next(knocking)
+        for knock in range(1, limits.KNOCKS + 1):
+            fields = {**request.headers, **{name.lower(): value for name, value in headers.items()}}
+            response = await self._transport.send(replace(request, headers=fields), deadline - time.monotonic(), limit)
+            try:
+                headers = knocking.send(response)
+            except StopIteration as settled:
+                answer: Response = settled.value
+                return answer
+            if knock == limits.KNOCKS or time.monotonic() >= deadline:
+                break
+        return response
 
     def _follow(self, here: Url, response: Response) -> Url:
         locations = response.headers.all("location")

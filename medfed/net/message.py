@@ -1,6 +1,6 @@
 """The words in which the house talks to the network: a request, a response, and who carries them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -37,10 +37,6 @@ class OutgoingRequest:
         return self.to.target
 
 
-Signer: TypeAlias = Callable[[OutgoingRequest], Mapping[str, str]]
-"""Called once per hop with the request as it will be sent; returns the headers to add to it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Headers:
     """The header fields of a response: any letter case, any number of times."""
@@ -69,6 +65,11 @@ class Response:
     url: str
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+
+
+Signer: TypeAlias = Callable[[OutgoingRequest], Generator[Mapping[str, str], Response, Response]]
+"""Called once per hop with the request as it will be sent: yields the headers to add to it, is sent the answer, and
+may yield others, for the same request to be made again. It returns the answer that counts."""
 
 
 class Transport(Protocol):

@@ -8,7 +8,7 @@ assert answer.status == 202
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, TypeAlias
@@ -196,6 +196,8 @@ class Stranger:
     """What the next deliveries are answered with, first come first served; afterwards 202."""
     always: tuple[int, Mapping[str, str]] | None = None
     """What every delivery is answered with, once `answers` are used up."""
+    judge: "Callable[[SignedRequest], tuple[int, Mapping[str, str]] | None] | None" = None
+    """Looks at every request first; what it answers with, unless that is None, is the answer."""
     subjects: dict[str, tuple[str, str]] = field(default_factory=dict)
     """What WebFinger says of a name, where that is not the truth: (name@domain, actor id)."""
     content_type: str = ACTIVITY_JSON
@@ -233,8 +235,13 @@ class Stranger:
         return [activity for activity in self.received if activity["type"] == kind]
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = (await receive()).get("body", b"")
+        judged = self.judge(self._as_signed(scope, body)) if self.judge is not None else None
+        if judged is not None and judged[0] >= 300:
+            await _answer(send, *judged)
+            return
         if scope["method"] == "POST":
-            await self._take(receive, send)
+            await self._take(body, judged, send)
             return
         path = scope["path"]
         query = scope["query_string"].decode()
@@ -261,9 +268,19 @@ class Stranger:
         body = orjson.dumps({"subject": f"acct:{subject}", "links": [link]})
         await _answer(send, 200, {"content-type": "application/jrd+json"}, body)
 
-    async def _take(self, receive: Receive, send: Send) -> None:
-        body = (await receive())["body"]
-        status, headers = self.answers.pop(0) if self.answers else self.always or (202, {})
+    def _as_signed(self, scope: Scope, body: bytes) -> SignedRequest:
+        query = scope["query_string"].decode()
+        return SignedRequest(
+            method=scope["method"],
+            target=scope["raw_path"].decode() + (f"?{query}" if query else ""),
+            scheme="https",
+            authority=self.authority,
+            headers=[(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]],
+            body=body,
+        )
+
+    async def _take(self, body: bytes, judged: tuple[int, Mapping[str, str]] | None, send: Send) -> None:
+        status, headers = judged or (self.answers.pop(0) if self.answers else self.always or (202, {}))
         if status < 300:
             self.received.append(orjson.loads(body))
         await _answer(send, status, headers)

@@ -1,6 +1,7 @@
 """What every request goes through, over sockets or not: rules, redirects, signatures, headers."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
+from typing import TypeAlias
 
 import pytest
 
@@ -9,7 +10,7 @@ from medfed.kernel import limits
 from medfed.kernel.errors import Blocked, RemoteRefused, Unreachable
 from medfed.kernel.transactions import NetworkInsideTransaction, writing
 from medfed.net.client import Net
-from medfed.net.message import OutgoingRequest
+from medfed.net.message import OutgoingRequest, Response
 from tests.support.internet import AsgiApp, Message, PretendInternet
 
 
@@ -48,8 +49,11 @@ async def net(internet: PretendInternet) -> AsyncIterator[Net]:
         yield net
 
 
-def sign(request: OutgoingRequest) -> Mapping[str, str]:
-    return {"Signature": f"{request.method} {request.authority}{request.target}", "Date": "now"}
+Knocks: TypeAlias = Generator[Mapping[str, str], Response, Response]
+
+
+def sign(request: OutgoingRequest) -> Knocks:
+    return (yield {"Signature": f"{request.method} {request.authority}{request.target}", "Date": "now"})
 
 
 async def fetch(net: Net, url: str, redirects: int = limits.REDIRECTS) -> bytes:
@@ -74,9 +78,9 @@ async def test_a_delivery_carries_its_body_and_is_signed_over_its_final_headers(
 ) -> None:
     seen: list[OutgoingRequest] = []
 
-    def remember(request: OutgoingRequest) -> Mapping[str, str]:
+    def remember(request: OutgoingRequest) -> Knocks:
         seen.append(request)
-        return {"Digest": "d"}
+        return (yield {"Digest": "d"})
 
     await net.post("https://a.example/inbox", body=b"{}", headers={"Content-Type": "application/json"}, sign=remember)
     sent = internet.requests[0]
@@ -225,6 +229,46 @@ async def test_a_location_in_raw_utf8_is_understood(net: Net, internet: PretendI
     internet.register("a.example", by_path({"/1": redirects("/é"), "/é": answers(200, body=b"here")}))
     assert await fetch(net, "https://a.example/1") == b"here"
     assert internet.requests[1].target == "/%C3%A9"
+
+
+async def test_a_signer_may_sign_the_same_request_otherwise_and_says_which_answer_counts(
+    net: Net, internet: PretendInternet
+) -> None:
+    internet.register("a.example", answers(401, body=b"as what?"))
+
+    def twice(_request: OutgoingRequest) -> Knocks:
+        first = yield {"Signature": "one"}
+        assert first.status == 401
+        yield {"Signature": "other", "Digest": "d"}
+        return first
+
+    response = await net.post("https://a.example/inbox", body=b"{}", sign=twice)
+    assert response.status == 401
+    assert [request.headers["signature"] for request in internet.requests] == ["one", "other"]
+    assert ["digest" in request.headers for request in internet.requests] == [False, True]
+    assert {request.body for request in internet.requests} == {b"{}"}
+
+
+@pytest.mark.limit("KNOCKS")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("by", [-1, 0, 1])
+async def test_no_request_is_made_more_than_three_times(
+    net: Net, internet: PretendInternet, method: str, by: int
+) -> None:
+    internet.register("a.example", answers(401))
+    wanted = limits.KNOCKS + by
+
+    def insists(_request: OutgoingRequest) -> Knocks:
+        for _ in range(wanted - 1):
+            yield {"Signature": "again"}
+        return (yield {"Signature": "for the last time"})
+
+    if method == "GET":
+        response = await net.get("https://a.example/", accept="*/*", limit=100, sign=insists)
+    else:
+        response = await net.post("https://a.example/", body=b"{}", sign=insists)
+    assert response.status == 401
+    assert len(internet.requests) == min(wanted, 3)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
