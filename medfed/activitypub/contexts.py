@@ -40,6 +40,10 @@ _POST_TERMS: Final = {
     "canQuote": {"@id": "gts:canQuote", "@type": "@id"},
     "automaticApproval": {"@id": "gts:automaticApproval", "@type": "@id"},
     "manualApproval": {"@id": "gts:manualApproval", "@type": "@id"},
+    "quote": {"@id": "https://w3id.org/fep/044f#quote", "@type": "@id"},
+    "quoteAuthorization": {"@id": "https://w3id.org/fep/044f#quoteAuthorization", "@type": "@id"},
+    "quoteUri": "http://fedibird.com/ns#quoteUri",
+    "_misskey_quote": "https://misskey-hub.net/ns#_misskey_quote",
     "medfed": NAMESPACE,
     "case": "medfed:case",
     "stage": "medfed:stage",
@@ -61,11 +65,27 @@ _POST_TERMS: Final = {
 }
 POST: Final = (AS2, DATA_INTEGRITY, _POST_TERMS)
 ACTIVITY: Final = (AS2, DATA_INTEGRITY)
-QUOTE: Final = (
+
+_REQUEST_TERMS: Final = {
+    "gts": "https://gotosocial.org/ns#",
+    "QuoteRequest": "https://w3id.org/fep/044f#QuoteRequest",
+    "LikeRequest": "gts:LikeRequest",
+    "ReplyRequest": "gts:ReplyRequest",
+    "AnnounceRequest": "gts:AnnounceRequest",
+}
+REQUEST: Final = (AS2, _POST_TERMS | _REQUEST_TERMS)
+"""What asks to do something with a post: it shows what it would be done with."""
+ANSWER: Final = (AS2, _REQUEST_TERMS)
+"""What answers such a request."""
+AUTHORIZATION: Final = (
     AS2,
     {
-        "QuoteRequest": "https://w3id.org/fep/044f#QuoteRequest",
-        "instrument": {"@id": "as:instrument", "@type": "@id"},
+        "gts": "https://gotosocial.org/ns#",
+        "QuoteAuthorization": "https://w3id.org/fep/044f#QuoteAuthorization",
+        "LikeAuthorization": "gts:LikeAuthorization",
+        "ReplyAuthorization": "gts:ReplyAuthorization",
+        "AnnounceAuthorization": "gts:AnnounceAuthorization",
+        "interactingObject": {"@id": "gts:interactingObject", "@type": "@id"},
+        "interactionTarget": {"@id": "gts:interactionTarget", "@type": "@id"},
     },
 )
-"""What answers a QuoteRequest."""

@@ -9,9 +9,10 @@ from medfed.activitypub.uris import NAMESPACE, Uris
 from medfed.activitypub.wire import requirement_document
 from medfed.domain.accounts import Account, AccountKey
 from medfed.domain.cases import Case
-from medfed.domain.posts import AS_PUBLIC, Addressing, Attachment, Mention, Poll, Post, addressing
+from medfed.domain.interactions import Rule
+from medfed.domain.posts import AS_PUBLIC, Addressing, Attachment, Mention, Poll, Post, Quote, addressing
 from medfed.kernel.clock import iso
-from medfed.kernel.html import line_from_text
+from medfed.kernel.html import line_from_text, quote_line
 
 Rendered: TypeAlias = dict[str, object]
 
@@ -109,6 +110,9 @@ class Whole:
     accepted_uri: str = ""
     context_uri: str = ""
     """The collection of the conversation, on the server of its first post (FEP-7888)."""
+    quote: Quote | None = None
+    quoted_url: str = ""
+    """The page of what is quoted."""
 
 
 def addressees(whole: Whole) -> Addressing:
@@ -124,11 +128,12 @@ def addressees(whole: Whole) -> Addressing:
 def post(uris: Uris, whole: Whole) -> Rendered:
     """A local post as an object, without a context of its own."""
     said, to = whole.post, addressees(whole)
+    content = quote_line(whole.quoted_url, said.content) + said.content
     document: Rendered = {
         "id": said.uri,
         "type": said.kind,
         "attributedTo": whole.author.uri,
-        "content": said.content,
+        "content": content,
         "url": said.url,
         "published": iso(said.published_at),
         "to": list(to.to),
@@ -139,36 +144,55 @@ def post(uris: Uris, whole: Whole) -> Rendered:
         "replies": uris.replies(said.uri),
     }
     document["interactionPolicy"] = _interactions(whole, to)
-    if said.language:
-        document["contentMap"] = {said.language: said.content}
-    if said.spoiler:
-        document["summary"] = said.spoiler
-    if said.in_reply_to_uri:
-        document["inReplyTo"] = said.in_reply_to_uri
-    if whole.context_uri:
-        document["context"] = whole.context_uri
-    if said.edited_at is not None:
-        document["updated"] = iso(said.edited_at)
-    if said.title:
-        document["name"] = said.title
-    if said.requires is not None:
-        document["audiencePolicy"] = requirement_document(said.requires)
+    optional = {
+        "contentMap": {said.language: content} if said.language else None,
+        "summary": said.spoiler,
+        "inReplyTo": said.in_reply_to_uri,
+        "context": whole.context_uri,
+        "updated": iso(said.edited_at) if said.edited_at is not None else None,
+        "name": said.title,
+        "audiencePolicy": requirement_document(said.requires) if said.requires is not None else None,
+    }
+    document |= {name: value for name, value in optional.items() if value}
     if whole.poll is not None:
         document |= _poll(whole.poll)
     if whole.case is not None:
         document["case"] = case(whole.case, whole.accepted_uri)
+    if whole.quote is not None:
+        document |= _quote(whole.quote)
+    return document
+
+
+def _quote(quote: Quote) -> Rendered:
+    """What is quoted. Servers that show a quote without asking are told only when its author has agreed (FEP-044f)."""
+    document: Rendered = {"quote": quote.quoted_uri}
+    if quote.state == "accepted":
+        document |= {"quoteUri": quote.quoted_uri, "_misskey_quote": quote.quoted_uri}
+        if quote.stamp_uri:
+            document["quoteAuthorization"] = quote.stamp_uri
     return document
 
 
 def _interactions(whole: Whole, to: Addressing) -> Rendered:
-    """Who may do what with a post: what is open is for everybody to like, answer and pass on; nothing is quoted.
+    """Who may do what with a post: what its author says, else whoever may read it may like and answer it.
 
-    What is closed is liked and answered by those it is for. Nobody is asked each time: the rest is refused.
+    What is open is passed on by anybody, what is closed by nobody else, and that is never quoted (D17). The author, and
+    for answers who is mentioned, may in any case; GoToSocial wants them named.
     """
-    readers = [AS_PUBLIC] if whole.post.is_open else [*to.to, *to.cc]
-    relayers = [AS_PUBLIC] if whole.post.is_open else [whole.author.uri]
-    allowed = {"canLike": readers, "canReply": readers, "canAnnounce": relayers, "canQuote": [whole.author.uri]}
-    return {name: {"automaticApproval": who, "manualApproval": []} for name, who in allowed.items()}
+    policy, author, is_open = whole.post.policy, whole.author.uri, whole.post.is_open
+    readers = Rule(automatic=(AS_PUBLIC,) if is_open else (*to.to, *to.cc))
+    mentioned = [mention.uri for mention in whole.mentions]
+    return {
+        "canLike": _rule(policy.like or readers, author),
+        "canReply": _rule(policy.reply or readers, author, *mentioned),
+        "canAnnounce": _rule(policy.boost or readers if is_open else Rule(), author),
+        "canQuote": _rule(policy.quote or Rule() if is_open else Rule(), author),
+    }
+
+
+def _rule(rule: Rule, *always: str) -> Rendered:
+    automatic = rule.automatic if AS_PUBLIC in rule.automatic else dict.fromkeys((*always, *rule.automatic))
+    return {"automaticApproval": list(automatic), "manualApproval": list(rule.manual)}
 
 
 def case(record: Case, accepted_uri: str) -> Rendered:

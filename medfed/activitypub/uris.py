@@ -83,6 +83,10 @@ class Uris:
         """The collection of the conversation that a local post began."""
         return f"{post_uri}/context"
 
+    def authorization(self, actor_uri: str, id_: int) -> str:
+        """Where a member says that something may be done with a post of theirs."""
+        return f"{actor_uri}/authorizations/{id_}"
+
     def credential(self, id_: int) -> str:
         """A credential issued here."""
         return f"{self.base}/credentials/{id_}"

@@ -13,7 +13,8 @@ from medfed.activitypub import keys
 from medfed.activitypub.strictjson import parse_object
 from medfed.activitypub.uris import authority_of, same_origin
 from medfed.domain.accounts import KINDS
-from medfed.domain.posts import Requirement
+from medfed.domain.interactions import EVERYBODY, SILENT, Policy, Rule
+from medfed.domain.posts import PUBLIC_ALIASES, Requirement
 from medfed.kernel import limits
 from medfed.kernel.blurhash import is_blurhash
 from medfed.kernel.clock import DAY, HOUR, Millis, parse_iso
@@ -425,6 +426,7 @@ class PeerPost:
     quote: str
     quote_stamp: str
     """Where the author of the quoted post is said to have agreed (FEP-044f); worth nothing until it was looked at."""
+    policy: Policy
     requires: Requirement | None
     case: Document | None
 
@@ -491,7 +493,8 @@ def read_post(document: Document, now: Millis) -> PeerPost:
         attachments=_attachments(document),
         poll=_poll(document, now) if kind == "Question" else None,
         context=reference(document.get("context")),
-        quote=_quote(document),
+        quote=quoted_by(document),
+        policy=_policy(document),
         quote_stamp=reference(document.get("quoteAuthorization")),
         replies=_own(id_, document.get("replies")),
         requires=_requirement(document),
@@ -531,10 +534,51 @@ def _page(id_: str, document: Document) -> str:
     return url if url and same_origin(url, id_) else id_
 
 
-def _quote(document: Document) -> str:
-    """The post that this one quotes: as FEP-044f says it, or as Fedibird and Misskey said it before."""
+def quoted_by(document: Document) -> str:
+    """The post that a post quotes: as FEP-044f says it, or as Fedibird and Misskey said it before."""
     said = (reference(document.get(name)) for name in ("quote", "quoteUrl", "quoteUri", "_misskey_quote"))
     return next((uri for uri in said if uri), "")
+
+
+def _policy(document: Document) -> Policy:
+    """Who may do what, as GoToSocial says it (interactionPolicy); Mastodon says canQuote alone."""
+    said = document.get("interactionPolicy")
+    if not isinstance(said, dict):
+        return SILENT
+    return Policy(
+        like=_rule(said.get("canLike"), default=_ANYBODY),
+        reply=_rule(said.get("canReply"), default=_ANYBODY),
+        boost=_rule(said.get("canAnnounce"), default=_ANYBODY),
+        quote=_rule(said.get("canQuote")),
+    )
+
+
+_ANYBODY: Final = Rule(automatic=(EVERYBODY,))
+
+
+def _rule(said: object, default: Rule | None = None) -> Rule | None:
+    """One part of a policy; None when it says nothing, or no more than what holds anyway.
+
+    Before 0.20 GoToSocial called the two lists `always` and `approvalRequired`. What is beyond the limit is left
+    out: then fewer may.
+    """
+    if not isinstance(said, dict):
+        return None
+    automatic = said.get("automaticApproval", said.get("always"))
+    manual = said.get("manualApproval", said.get("approvalRequired"))
+    if automatic is None and manual is None:
+        return None
+    rule = Rule(automatic=_who(automatic), manual=_who(manual))
+    return None if rule == default else rule
+
+
+def _who(value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    found = (
+        EVERYBODY if isinstance(item, str) and item in PUBLIC_ALIASES else reference(item)
+        for item in items[: limits.POLICY_ENTRIES]
+    )
+    return tuple(dict.fromkeys(uri for uri in found if uri))
 
 
 def _names(tags: list[Any], kind: str) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from medfed.activitypub import contexts, render
+from medfed.activitypub.stamps import stamp
 from medfed.discovery.asking import asker, may_fetch, require_asker
 from medfed.domain.accounts import Account
 from medfed.edge import activity_bytes, activity_json, instance_of, wants_page
 from medfed.instance import Instance
 from medfed.kernel.errors import Gone, NotFound
 from medfed.posts.publish import whole_of
-from medfed.storage import accounts, outbox, posts
+from medfed.storage import accounts, consents, outbox, posts
 from medfed.storage.database import View
 
 _PUBLIC_WITHOUT_SIGNATURE = (
@@ -99,6 +100,31 @@ async def activity(request: Request) -> Response:
     if body is None:
         raise NotFound("there is no such activity")
     return activity_bytes(body)
+
+
+async def authorization(request: Request) -> Response:
+    """GET of an authorization: that a member lets a post of theirs be quoted, answered, liked or passed on.
+
+    Shown to those who may have the post; what was taken back is gone.
+    """
+    instance = instance_of(request)
+    who = await require_asker(request)
+    author_uri = instance.here.uris.actor(request.path_params["username"])
+    id_ = request.path_params["id"]
+    is_id = id_.isascii() and id_.isdigit() and len(id_) < 20
+    async with instance.store.view() as view:
+        consent = await consents.find(view, int(id_)) if is_id else None
+        post = await posts.find(view, consent.post_id) if consent is not None else None
+        if consent is None or post is None or not await may_fetch(view, instance, who, post):
+            raise NotFound("there is no such authorization")
+        author = await accounts.get(view, post.account_id)
+    if author.uri != author_uri or consent.state in ("waiting", "refused"):
+        raise NotFound("there is no such authorization")
+    if consent.state == "revoked":
+        raise Gone("its author has taken this back")
+    uri = instance.here.uris.authorization(author.uri, consent.id)
+    document = stamp(consent.deed, id_=uri, by=author.uri, interacting=consent.object_uri, target=post.uri)
+    return activity_json(document, public=post.is_open)
 
 
 async def local_account(view: View, request: Request) -> Account:

@@ -38,4 +38,5 @@ ROUTES: Final = (
     _get("/users/{username}/posts/{id}/replies", collections.replies),
     _get("/users/{username}/posts/{id}/context", collections.context),
     _get("/users/{username}/activities/{id}", documents.activity),
+    _get("/users/{username}/authorizations/{id}", documents.authorization),
 )

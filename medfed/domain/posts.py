@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from medfed.domain import interactions
 from medfed.domain.emoji import Emoji
+from medfed.domain.interactions import SILENT, AnswerChoice, Policy, QuoteChoice
 from medfed.kernel.clock import Millis
 
-AS_PUBLIC: Final = "https://www.w3.org/ns/activitystreams#Public"
+AS_PUBLIC: Final = interactions.EVERYBODY
 PUBLIC_ALIASES: Final = frozenset({AS_PUBLIC, "as:Public", "Public"})
 
 Visibility: TypeAlias = Literal["public", "unlisted", "followers", "direct", "verified"]
@@ -100,6 +102,7 @@ class Post:
     conversation_id: int = 0
     tags: tuple[str, ...] = ()
     emojis: tuple[Emoji, ...] = ()
+    policy: Policy = SILENT
     published_at: Millis = 0
     edited_at: Millis | None = None
     stored_at: Millis = 0
@@ -159,6 +162,11 @@ class Draft:
     title: str = ""
     content: str | None = None
     """Ready-made HTML (a rendered case); None: rendered from `text`."""
+    quoted_id: int | None = None
+    quotable_by: QuoteChoice | None = None
+    """None: as it was, or, for a new post, nobody."""
+    answerable_by: AnswerChoice | None = None
+    """None: as it was, or, for a new post, whoever may read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Final
 from medfed.activitypub.wire import Activity
 from medfed.domain.accounts import KINDS
 from medfed.inbox import resolve
-from medfed.inbox.handlers import actors, credentials, posts, quotes, reactions, relations
+from medfed.inbox.handlers import actors, credentials, interactions, posts, reactions, relations
 from medfed.inbox.handling import Handler, Resolver
 
 ACTORS: Final = KINDS
@@ -39,14 +39,17 @@ ROUTES: Final = (
     _receives("Follow", ANY, relations.follow),
     _receives("Offer", ANY, credentials.offer),
     _receives("CredentialRequest", ANY, credentials.request),
-    _receives("Accept", ANY, credentials.accept),
-    _receives("Reject", ANY, credentials.reject),
+    _receives("Accept", ANY, interactions.accept),
+    _receives("Reject", ANY, interactions.reject),
     _receives("Block", ANY, relations.block),
     _receives("Move", ANY, relations.move, resolve.destination),
     _receives("Like", ANY, reactions.like),
     _receives("EmojiReact", ANY, reactions.like),
     _receives("Announce", ANY, reactions.announce, resolve.boosted),
-    _receives("QuoteRequest", ANY, quotes.request),
+    _receives("QuoteRequest", ANY, interactions.request),
+    _receives("LikeRequest", ANY, interactions.request),
+    _receives("ReplyRequest", ANY, interactions.request),
+    _receives("AnnounceRequest", ANY, interactions.request),
     _receives("Undo", frozenset({"Follow"}), relations.undo_follow),
     _receives("Undo", frozenset({"Block"}), relations.undo_block),
     _receives("Undo", frozenset({"Like", "EmojiReact"}), reactions.undo_like),

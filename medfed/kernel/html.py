@@ -37,6 +37,8 @@ _DROPPED_WHOLE: Final = frozenset({
     "noembed", "noframes", "xmp", "plaintext", "audio", "video", "canvas",
 })  # fmt: skip
 _CLASSES: Final = frozenset({"u-url", "mention", "hashtag", "invisible", "ellipsis", "h-card"})
+QUOTE_LINE: Final = "quote-inline"
+"""The class of a paragraph that names what is quoted, for those whose client shows no quotes; Mastodon's word."""
 _DEEPEST: Final = 32
 _ROUNDS: Final = 4
 
@@ -45,7 +47,7 @@ _REL: Final = "nofollow noopener noreferrer"
 _CLEANER: Final = nh3.Cleaner(
     tags=set(_TAGS),
     attributes={"a": {"href"}, "ol": {"start", "reversed"}, "li": {"value"}},
-    allowed_classes={"a": set(_CLASSES), "span": set(_CLASSES)},
+    allowed_classes={"a": set(_CLASSES), "span": set(_CLASSES), "p": {QUOTE_LINE}},
     url_schemes={"http", "https"},
     url_relative="deny",
     link_rel=_REL,
@@ -120,6 +122,13 @@ def from_text(text: str, *, mention: Mention, hashtag: Hashtag) -> str:
         at = found.end
     parts.append(escape(text[at:]))
     return clean(_in_paragraphs("".join(parts)))
+
+
+def quote_line(url: str, content: str) -> str:
+    """A paragraph that links to what a text quotes; '' when nothing is quoted, or the text links to it itself."""
+    if not url or escape(url) in content:
+        return ""
+    return f'<p class="{QUOTE_LINE}">RE: <a href="{escape(url)}">{escape(url)}</a></p>'
 
 
 def line_from_text(text: str) -> str:

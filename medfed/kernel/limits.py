@@ -64,6 +64,9 @@ ADDRESSEES: Final = 500
 TAGS: Final = 100
 ATTACHMENTS_IN: Final = 16
 MENTIONS: Final = 50
+EXCERPT: Final = 500
+POLICY_ENTRIES: Final = 50
+"""Who is named in one list of an interaction policy; whoever comes after is not."""
 CONTENT_IN: Final = 500 * KIB
 NAME: Final = 2_048
 SUMMARY: Final = 20 * KIB

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account, Handle
+from medfed.domain.interactions import SILENT, Policy, answer_rule, quote_rule
 from medfed.domain.posts import Attachment, Composed, Draft, Mention, Post, Requirement, Visibility, narrower
 from medfed.kernel import limits, text
 from medfed.kernel.errors import Forbidden, Invalid
@@ -51,10 +52,16 @@ def compose(
     named: Mapping[Handle, Account],
     parent: Post | None,
     attachments: Sequence[Attachment],
+    quoted: Post | None = None,
 ) -> Composed:
-    """The post that a draft becomes. `named` holds the accounts of `handles_in` that exist."""
+    """The post that a draft becomes. `named` holds the accounts of `handles_in` that exist.
+
+    It is for no more readers than what it answers, or quotes.
+    """
     id_, now = here.ids.new(), here.now()
     visibility = audience_of(draft, parent)
+    if quoted is not None:
+        visibility = narrower(visibility, quoted.visibility)
     post = Post(
         id=id_,
         uri=here.uris.post(author.username, id_),
@@ -76,6 +83,7 @@ def compose(
         in_reply_to_account_id=parent.account_id if parent else None,
         conversation_id=parent.conversation_id if parent else id_,
         tags=tuple(fold_hashtag(name) for name in text.hashtags(draft.text)),
+        policy=_policy(draft, author.followers_uri, SILENT),
         published_at=now,
         stored_at=now,
     )
@@ -91,7 +99,7 @@ def mentions_of(named: Mapping[Handle, Account]) -> tuple[Mention, ...]:
     )
 
 
-def recompose(here: Here, post: Post, draft: Draft, *, named: Mapping[Handle, Account]) -> Post:
+def recompose(here: Here, author: Account, post: Post, draft: Draft, *, named: Mapping[Handle, Account]) -> Post:
     """The post with new words; its audience stays."""
     return replace(
         post,
@@ -102,8 +110,19 @@ def recompose(here: Here, post: Post, draft: Draft, *, named: Mapping[Handle, Ac
         sensitive=draft.sensitive or bool(draft.spoiler.strip()),
         language=draft.language or post.language,
         tags=tuple(fold_hashtag(name) for name in text.hashtags(draft.text)),
+        policy=_policy(draft, author.followers_uri, post.policy),
         edited_at=here.now(),
     )
+
+
+def _policy(draft: Draft, followers_uri: str, before: Policy) -> Policy:
+    """Who may do what, by the draft; where it says nothing, as before."""
+    policy = before
+    if draft.quotable_by is not None:
+        policy = replace(policy, quote=quote_rule(draft.quotable_by, followers_uri))
+    if draft.answerable_by is not None:
+        policy = replace(policy, reply=answer_rule(draft.answerable_by, followers_uri))
+    return policy
 
 
 def audience_of(draft: Draft, parent: Post | None) -> Visibility:

@@ -10,13 +10,14 @@ from medfed.activitypub.here import Here
 from medfed.activitypub.render import Whole
 from medfed.domain.accounts import Account, Handle
 from medfed.domain.cases import Case
+from medfed.domain.interactions import Policy
 from medfed.domain.posts import Attachment, Composed, Draft, Post
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Gone, Invalid
 from medfed.notifications.notify import notify
-from medfed.posts import inboxes, read
+from medfed.posts import inboxes, permission, quoting, read
 from medfed.posts.compose import compose, mentions_of, recompose
-from medfed.storage import accounts, cases, notifications, outbox, posts, relations, tasks, threads, timelines
+from medfed.storage import accounts, cases, notifications, outbox, posts, quotes, relations, tasks, threads, timelines
 from medfed.storage.database import Transaction, View
 
 
@@ -40,20 +41,27 @@ async def publish(
     *,
     named: Mapping[Handle, Account],
     parent: Post | None = None,
+    quoted: Post | None = None,
     case: Case | None = None,
 ) -> Post:
     """Store a post with homes, notifications and deliveries, all in one transaction.
 
-    The draft was checked, `parent` is a post that the author may read, `named` are the accounts the text names.
-    `case` is stored beside the post, with its id. Raises Gone for a member who left a moment ago.
+    The draft was checked, `parent` and `quoted` are posts that the author may read, `named` are the accounts the text
+    names. `case` is stored beside the post, with its id. Raises Gone for a member who left a moment ago, Forbidden
+    when the author of what is answered or quoted does not let the member.
     """
     if not (await accounts.get(tx, author.id)).active:
         raise Gone("this account is closed")
+    if parent is not None:
+        await permission.require(tx, author, parent, "reply")
     attachments = await uploads(tx, author, draft.media_ids)
-    composed = compose(here, author, draft, named=named, parent=parent, attachments=attachments)
-    await _refuse_outsiders(tx, here, levels, composed.post, named)
-    await store_local(tx, composed, author)
+    composed = compose(here, author, draft, named=named, parent=parent, attachments=attachments, quoted=quoted)
     post = composed.post
+    await _refuse_outsiders(tx, here, levels, post, named)
+    if quoted is not None:
+        await quoting.permitted(tx, author, post, {account.id for account in named.values()}, quoted)
+    await store_local(tx, composed, author)
+    quote = await quoting.begin(tx, here, author, post, quoted) if quoted is not None else None
     if case is not None:
         case = replace(case, post_id=post.id)
         await cases.put(tx, case)
@@ -69,6 +77,8 @@ async def publish(
         )
     whole = await whole_of(tx, here, post, author)
     await _send(tx, here, levels, whole, "Create")
+    if quoted is not None and quote is not None and quote.state == "pending" and not quoted.local:
+        await quoting.ask(tx, here, whole, quoted, await accounts.get(tx, quoted.account_id))
     return post
 
 
@@ -135,6 +145,8 @@ async def whole_of(view: View, here: Here, post: Post, author: Account) -> Whole
     """A post with everything that is rendered with it."""
     case = (await cases.of_posts(view, [post.id])).get(post.id)
     accepted = await posts.find(view, case.accepted_post_id) if case and case.accepted_post_id else None
+    quote = (await quotes.of_posts(view, [post.id])).get(post.id)
+    quoted = await posts.find(view, quote.quoted_id) if quote and quote.quoted_id else None
     return Whole(
         post=post,
         author=author,
@@ -144,6 +156,8 @@ async def whole_of(view: View, here: Here, post: Post, author: Account) -> Whole
         case=case,
         accepted_uri=accepted.uri if accepted else "",
         context_uri=await _context_of(view, here, post),
+        quote=quote,
+        quoted_url=(quoted.url or quoted.uri) if quoted else "",
     )
 
 
@@ -197,7 +211,7 @@ async def edit(
     own = {attachment.id: attachment for attachment in kept}
     fresh = await uploads(tx, author, [id_ for id_ in draft.media_ids if id_ not in own])
     own |= {attachment.id: attachment for attachment in fresh}
-    edited = recompose(here, post, draft, named=named)
+    edited = recompose(here, author, post, draft, named=named)
     await _refuse_outsiders(tx, here, levels, edited, named)
     await posts.update(
         tx,
@@ -206,7 +220,24 @@ async def edit(
     if case is not None:
         await cases.put(tx, case)
     await announce_edit(tx, here, levels, author, edited)
+    await quoting.tell_of_edit(tx, here, edited)
     return edited
+
+
+async def set_policy(
+    tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post, policy: Policy
+) -> Post:
+    """Change who may do what with one's own post, and nothing else of it. What was allowed before stays allowed.
+
+    Raises Forbidden.
+    """
+    if post.account_id != author.id or post.is_boost:
+        raise Forbidden("only who wrote a post decides what is done with it")
+    changed = replace(post, policy=policy)
+    if changed != post:
+        await posts.set_policy(tx, post.id, policy)
+        await announce_edit(tx, here, levels, author, changed)
+    return changed
 
 
 async def announce_edit(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:

@@ -11,7 +11,7 @@ from medfed.domain.posts import AS_PUBLIC, Composed, Post, Visibility
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Invalid
 from medfed.notifications.notify import notify
-from medfed.posts import inboxes
+from medfed.posts import inboxes, permission
 from medfed.posts.publish import home_readers
 from medfed.storage import accounts, notifications, outbox, posts, reactions, timelines
 from medfed.storage.database import Transaction
@@ -20,7 +20,8 @@ from medfed.storage.database import Transaction
 
 
 async def like(tx: Transaction, here: Here, member: Account, post: Post) -> None:
-    """A member finds a post useful. The caller made sure that the member may read it."""
+    """A member finds a post useful. The caller made sure that the member may read it. Raises Forbidden (canLike)."""
+    await permission.require(tx, member, post, "like")
     uri = here.uris.activity(member.uri, here.ids.new())
     author = await accounts.get(tx, post.account_id)
     if not await liked(tx, here, member, post, uri) or author.local:
@@ -81,6 +82,7 @@ async def boost(
     before = await posts.find_boost(tx, post.id, member.id)
     if before is not None:
         return before
+    await permission.require(tx, member, post, "boost")
     id_ = here.ids.new()
     passed = _boost(here, member, post, id_, here.uris.activity(member.uri, id_), _no_wider(visibility, post))
     await boosted(tx, here, member, post, passed)

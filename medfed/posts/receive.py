@@ -15,7 +15,7 @@ from medfed.kernel import limits
 from medfed.kernel.html import clean, neutralise, plain, safe_url
 from medfed.kernel.text import fold_hashtag
 from medfed.notifications.notify import notify
-from medfed.posts import quoting
+from medfed.posts import permission, quoting
 from medfed.posts.publish import home_readers
 from medfed.storage import accounts, cases, emojis, posts, tasks, threads, timelines
 from medfed.storage.database import Transaction
@@ -31,13 +31,17 @@ class Around:
 async def receive(
     tx: Transaction, here: Here, author: Account, said: PeerPost, around: Around, *, quiet: bool = False
 ) -> Post | None:
-    """Store a peer's new post with homes and notifications; None when it is stored already, or was deleted (A05).
+    """Store a peer's new post with homes and notifications.
+
+    None when it is stored already, or was deleted (A05), or answers a member who does not let it (canReply).
 
     `quiet` tells nobody: what somebody once pinned is no news to those who follow them.
     """
     if await posts.is_settled(tx, said.id, author.uri):
         return None
     parent = await posts.find_by_uri(tx, said.in_reply_to) if said.in_reply_to else None
+    if parent is not None and parent.local and not await permission.stands(tx, author, parent, "reply", said.id):
+        return None
     named = await emojis.put(tx, author.host, said.emojis, here.ids.new)
     composed = _composed(here, author, said, around, parent, named)
     post = composed.post
@@ -75,11 +79,13 @@ async def revise(tx: Transaction, here: Here, post: Post, author: Account, said:
 
     Its audience stays what it was: an edit cannot open what was closed.
     """
-    # Consent to a quote comes with an Update that changes nothing else.
+    # Consent to a quote, and another policy, come with an Update that changes nothing else.
     await quoting.claim(tx, here, post.id, said)
+    if said.policy != post.policy and not _is_older(said, post):
+        await posts.set_policy(tx, post.id, said.policy)
     if said.updated is None and said.poll is None:
         return False
-    if said.updated is not None and post.edited_at is not None and said.updated < post.edited_at:
+    if _is_older(said, post):
         return False
     if said.poll is not None:
         await _revise_poll(tx, post, said)
@@ -102,7 +108,12 @@ async def revise(tx: Transaction, here: Here, post: Post, author: Account, said:
     await posts.update(tx, replace(fresh, post=revised, mentions=mentions, poll=None))
     if said.case is not None:
         await _store_case(tx, here, revised, said)
+    await quoting.tell_of_edit(tx, here, revised)
     return True
+
+
+def _is_older(said: PeerPost, post: Post) -> bool:
+    return said.updated is not None and post.edited_at is not None and said.updated < post.edited_at
 
 
 def _words(post: Post) -> tuple[object, ...]:
@@ -202,6 +213,7 @@ def _composed(
         conversation_id=parent.conversation_id if parent else id_,
         tags=tuple(dict.fromkeys(filter(None, map(fold_hashtag, said.hashtags))))[: limits.TAGS],
         emojis=named,
+        policy=said.policy,
         published_at=min(published, now),
         edited_at=said.updated if said.updated and said.updated > published else None,
         stored_at=now,

@@ -6,18 +6,19 @@ from typing import Any, Final
 
 import orjson
 
+from medfed.domain.interactions import Policy
 from medfed.domain.posts import Attachment, Composed, Mention, Poll, PollOption, Post, Requirement
 from medfed.kernel.clock import Millis
 from medfed.kernel.errors import NotFound
-from medfed.storage import emojis
+from medfed.storage import emojis, policies
 from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
 
 COLUMNS: Final = """
     p.id, p.uri, p.local, p.account_id, p.kind, p.url, p.content, p.source, p.title, p.spoiler, p.sensitive,
     p.language, p.visibility, p.requires, p.audience_uri, p.in_reply_to_uri, p.in_reply_to_id,
-    p.in_reply_to_account_id, p.boost_of_id, p.conversation_id, p.tags, p.emojis, p.published_at, p.edited_at,
-    p.stored_at, p.replies_count, p.boosts_count, p.likes_count
+    p.in_reply_to_account_id, p.boost_of_id, p.conversation_id, p.tags, p.emojis, p.policy, p.published_at,
+    p.edited_at, p.stored_at, p.replies_count, p.boosts_count, p.likes_count
 """
 
 _BY_ID = sql(f"SELECT {COLUMNS} FROM post p WHERE p.id = :id")
@@ -34,12 +35,13 @@ _INSERT = sql(
     INSERT INTO post (
         id, uri, local, account_id, kind, url, content, source, title, spoiler, sensitive, language, visibility,
         requires, audience_uri, in_reply_to_uri, in_reply_to_id, in_reply_to_account_id, boost_of_id,
-        conversation_id, tags, emojis, published_at, edited_at, stored_at, replies_count, boosts_count, likes_count
+        conversation_id, tags, emojis, policy, published_at, edited_at, stored_at, replies_count, boosts_count,
+        likes_count
     ) VALUES (
         :id, :uri, :local, :account_id, :kind, :url, :content, :source, :title, :spoiler, :sensitive, :language,
         :visibility, :requires, :audience_uri, :in_reply_to_uri, :in_reply_to_id, :in_reply_to_account_id,
-        :boost_of_id, :conversation_id, :tags, :emojis, :published_at, :edited_at, :stored_at, :replies_count,
-        :boosts_count, :likes_count
+        :boost_of_id, :conversation_id, :tags, :emojis, :policy, :published_at, :edited_at, :stored_at,
+        :replies_count, :boosts_count, :likes_count
     )
     ON CONFLICT DO NOTHING
     """
@@ -48,13 +50,15 @@ _UPDATE = sql(
     """
     UPDATE post SET
         content = :content, source = :source, title = :title, spoiler = :spoiler, sensitive = :sensitive,
-        language = :language, tags = :tags, emojis = :emojis, edited_at = :edited_at, url = :url
+        language = :language, tags = :tags, emojis = :emojis, policy = :policy, edited_at = :edited_at, url = :url
     WHERE id = :id
     """
 )
 _EDITABLE: Final = (
-    "id", "content", "source", "title", "spoiler", "sensitive", "language", "tags", "emojis", "edited_at", "url",
+    "id", "content", "source", "title", "spoiler", "sensitive", "language", "tags", "emojis", "policy",
+    "edited_at", "url",
 )  # fmt: skip
+_SET_POLICY = sql("UPDATE post SET policy = :policy WHERE id = :id")
 _DELETE = sql("DELETE FROM post WHERE id = :id")
 _DELETE_TREE_MARKS = sql("UPDATE post SET in_reply_to_id = NULL WHERE in_reply_to_id = :id")
 _DELETE_ALL_OF = sql("DELETE FROM post WHERE account_id = :account_id")
@@ -340,6 +344,11 @@ async def update(tx: Transaction, composed: Composed) -> None:
     await _store_parts(tx, composed)
 
 
+async def set_policy(tx: Transaction, id_: int, policy: Policy) -> None:
+    """Change who may do what with a post, and nothing else of it."""
+    await tx.run(_SET_POLICY, id=id_, policy=policies.as_text(policy))
+
+
 async def _store_parts(tx: Transaction, composed: Composed) -> None:
     post = composed.post
     if composed.mentions:
@@ -614,6 +623,7 @@ def row_to_post(row: Row) -> Post:
     tags = values["tags"]
     values["tags"] = () if tags == "[]" else tuple(orjson.loads(tags))
     values["emojis"] = emojis.from_text(values["emojis"])
+    values["policy"] = policies.from_text(values["policy"])
     requires = values["requires"]
     values["requires"] = _requirement(orjson.loads(requires)) if requires else None
     return Post(**values)
@@ -634,5 +644,6 @@ def _values(post: Post) -> dict[str, Any]:
     values["sensitive"] = int(post.sensitive)
     values["tags"] = orjson.dumps(post.tags).decode()
     values["emojis"] = emojis.as_text(post.emojis)
+    values["policy"] = policies.as_text(post.policy)
     values["requires"] = orjson.dumps(asdict(post.requires)).decode() if post.requires else ""
     return values

@@ -246,6 +246,16 @@ async def followed_among(view: View, id_: int, ids: Iterable[int]) -> set[int]:
     return {row["target_id"] for row in await view.all(_FOLLOWS_AMONG, id=id_, ids=wanted)}
 
 
+async def ties(view: View, id_: int, ids: Iterable[int]) -> tuple[set[int], set[int]]:
+    """(those of `ids` that the account follows, those that follow it), accepted."""
+    wanted = list(set(ids))
+    if not wanted:
+        return set(), set()
+    rows = [row for row in await view.all(_BETWEEN, id=id_, ids=wanted) if row["state"] == "accepted"]
+    follows = {row["target_id"] for row in rows if row["follower_id"] == id_}
+    return follows, {row["follower_id"] for row in rows if row["target_id"] == id_}
+
+
 async def familiar_followers(view: View, id_: int, ids: Iterable[int], *, limit: int = 200) -> dict[int, list[int]]:
     """Who among those that the account follows follows each of `ids`, too."""
     wanted = list(set(ids))

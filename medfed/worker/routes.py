@@ -78,7 +78,8 @@ async def complete_thread(instance: Instance, payload: Mapping[str, Any]) -> Non
 
 async def check_quote(instance: Instance, payload: Mapping[str, Any]) -> None:
     """A peer's post quotes another: ask whether that one's author agrees."""
-    await quotes.check(instance.store, instance.posts, int(payload["post_id"]), str(payload["stamp_uri"]))
+    post_id, stamp_uri = int(payload["post_id"]), str(payload["stamp_uri"])
+    await quotes.check(instance.store, instance.here, instance.posts, post_id, stamp_uri)
 
 
 async def erase_files(instance: Instance, payload: Mapping[str, Any]) -> None:

@@ -196,7 +196,7 @@ async def test_a_post_says_who_may_do_what_with_it() -> None:
         expected: dict[Visibility, list[list[str]]] = {
             "public": [everybody, everybody, everybody, nobody],
             "unlisted": [everybody, everybody, everybody, nobody],
-            "followers": [[me.followers_uri], [me.followers_uri], nobody, nobody],
+            "followers": [[me.uri, me.followers_uri], [me.uri, me.followers_uri], nobody, nobody],
         }
         for visibility, allowed in expected.items():
             post = await lyon.publishes("dr-roy", "Bonjour", visibility=visibility)

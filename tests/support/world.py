@@ -102,18 +102,26 @@ class Site:
             return await accounts.find_by_handle(view, named.username, named.domain or self.domain)
 
     async def publishes(
-        self, username: str, text: str, *, visibility: Visibility = "public", reply_to: Post | None = None, **more: Any
+        self,
+        username: str,
+        text: str,
+        *,
+        visibility: Visibility = "public",
+        reply_to: Post | None = None,
+        quoted: Post | None = None,
+        **more: Any,
     ) -> Post:
         """A member publishes."""
         author = await self.member(username)
         parent = await self.copy_of(reply_to) if reply_to is not None else None
+        quoted = await self.copy_of(quoted) if quoted is not None else None
         draft = compose.check(Draft(text=text, visibility=visibility, **more))
         named: dict[Handle, Account] = {}
         for handle in compose.handles_in(draft):
             named[handle] = await self.instance.lookup.handle(handle)
         async with self.instance.store.transaction("publish") as tx:
             return await publish.publish(
-                tx, self.instance.here, self.instance.levels, author, draft, named=named, parent=parent
+                tx, self.instance.here, self.instance.levels, author, draft, named=named, parent=parent, quoted=quoted
             )
 
     async def copy_of(self, post: Post) -> Post:

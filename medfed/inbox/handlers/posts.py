@@ -10,7 +10,7 @@ from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.clock import DAY
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
-from medfed.posts import featured, read, receive
+from medfed.posts import consents, featured, read, receive
 from medfed.posts.gather import tell_of_answer
 from medfed.storage import accounts, credentials, notifications, posts, reactions, relations
 from medfed.storage import quotes as stored_quotes
@@ -38,6 +38,8 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
         raise PolicyRefusal("that case is for practitioners of other peers")
     if await _answers_unread(tx, use, admitted, said):
         raise PolicyRefusal("whoever may not read a post cannot answer it")
+    if not await _may_answer(tx, use, admitted, said):
+        return "its author does not let it be answered"
     post = await receive.receive(tx, use.here, admitted.actor, said, resolved.around)
     if post is None:
         return "known already"
@@ -68,6 +70,14 @@ async def _answers_unread(view: View, use: Handling, admitted: Admitted, said: P
     if parent is None or not parent.local or parent.visibility not in ("followers", "direct"):
         return False
     return not await read.may(view, use.here, admitted.actor, parent)
+
+
+async def _may_answer(tx: Transaction, use: Handling, admitted: Admitted, said: PeerPost) -> bool:
+    """Whether the author of the post of ours that this answers lets this actor (canReply); who may not is told."""
+    parent = await posts.find_by_uri(tx, said.in_reply_to) if said.in_reply_to else None
+    if parent is None or not parent.local:
+        return True
+    return await consents.may_now(tx, use.here, use.levels, parent, admitted.actor, deed="reply", object_uri=said.id)
 
 
 async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
@@ -102,7 +112,9 @@ async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
     target = admitted.activity.object_id
     if target == admitted.actor.uri:
         return await _delete_actor(tx, use, admitted)
-    if await stored_quotes.revoke(tx, target, admitted.actor.id):
+    quoting_id = await stored_quotes.revoke(tx, target, admitted.actor.id)
+    if quoting_id is not None:
+        await consents.quote_withdrawn(tx, use.here, use.levels, quoting_id)
         return "quote revoked"
     post = await posts.find_by_uri(tx, target)
     if post is None:

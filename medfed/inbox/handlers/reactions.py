@@ -2,6 +2,7 @@
 
 from medfed.activitypub.emoji import reaction_of
 from medfed.activitypub.wire import PeerEmoji, reference
+from medfed.domain.interactions import Deed
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post, visibility_of
 from medfed.inbox.admit import Admitted
@@ -9,7 +10,7 @@ from medfed.inbox.handlers import relations as relating
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
-from medfed.posts import react, read
+from medfed.posts import consents, react, read
 from medfed.storage import emojis, posts, reactions, relations
 from medfed.storage.database import Transaction, View
 
@@ -21,6 +22,8 @@ async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Re
         return "no such post"
     if await posts.tombstone(tx, admitted.activity.id, admitted.actor.uri) is not None:
         return "was undone already"
+    if not await _is_let(tx, use, admitted, post, "like"):
+        return "its author does not let it be reacted to"
     said = reaction_of(admitted.activity.document)
     emoji_id = None
     if said.url:
@@ -42,6 +45,8 @@ async def announce(tx: Transaction, use: Handling, admitted: Admitted, resolved:
         raise PolicyRefusal("that post is not for everybody (M13)")
     if await posts.tombstone(tx, activity.id, admitted.actor.uri) is not None:
         return "was undone already"
+    if not await _is_let(tx, use, admitted, post, "boost"):
+        return "its author does not let it be passed on"
     followed = await relations.has_local_follower(tx, admitted.actor.id)
     if admitted.level is Level.LIMITED and not followed and not post.local:
         raise PolicyRefusal("a limited peer, and nobody here follows")
@@ -99,6 +104,14 @@ async def undo_by_id(tx: Transaction, use: Handling, admitted: Admitted, resolve
         await react.unliked(tx, admitted.actor, await posts.get(tx, known[0]), known[1])
         return "unliked"
     return await relating.undo_by_id(tx, admitted)
+
+
+async def _is_let(tx: Transaction, use: Handling, admitted: Admitted, post: Post, deed: Deed) -> bool:
+    """Whether the author of a post of ours lets this actor do it; who may not is told."""
+    if not post.local:
+        return True
+    uri = admitted.activity.id
+    return await consents.may_now(tx, use.here, use.levels, post, admitted.actor, deed=deed, object_uri=uri)
 
 
 async def _reachable(view: View, use: Handling, admitted: Admitted) -> Post | None:

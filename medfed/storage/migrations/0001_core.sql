@@ -146,6 +146,7 @@ CREATE TABLE post (
     conversation_id BIGINT NOT NULL,                -- id of the oldest post of the thread that we know
     tags            TEXT NOT NULL,                  -- JSON array of folded hashtags
     emojis          TEXT NOT NULL,                  -- [[id, shortcode]]
+    policy          TEXT NOT NULL,                  -- {deed: [at once, when asked]} of what its author says; '' when nothing
     published_at    BIGINT NOT NULL,
     edited_at       BIGINT,
     stored_at       BIGINT NOT NULL,
@@ -190,6 +191,23 @@ CREATE TABLE quote (
 );
 CREATE INDEX quote_by_quoted ON quote (quoted_id);
 CREATE INDEX quote_by_stamp ON quote (stamp_uri) WHERE stamp_uri <> '';
+
+-- What others were allowed, refused, or ask to do with posts written here; each is shown at /users/NAME/authorizations/ID.
+CREATE TABLE consent (
+    id          BIGINT PRIMARY KEY,
+    deed        TEXT NOT NULL,                      -- like, reply, boost, quote
+    post_id     BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    author_id   BIGINT NOT NULL,                    -- of the post: who decides
+    account_id  BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,   -- who does it
+    object_uri  TEXT NOT NULL,                      -- with what: the Like, the answer, the Announce, the quoting post
+    request_uri TEXT NOT NULL,                      -- the activity that asked; '' when it was done without asking
+    excerpt     TEXT NOT NULL,                      -- how the quoting post begins, in plain text
+    state       TEXT NOT NULL,                      -- waiting, granted, refused, revoked
+    created_at  BIGINT NOT NULL,
+    UNIQUE (post_id, deed, object_uri)
+);
+CREATE INDEX consent_by_account ON consent (account_id);
+CREATE INDEX consent_waiting ON consent (author_id, id) WHERE state = 'waiting';
 
 CREATE TABLE post_tag (
     tag     TEXT NOT NULL,
