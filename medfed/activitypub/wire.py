@@ -50,6 +50,22 @@ def _is_uri(text: str) -> bool:
     return text.isascii() or len(text.encode()) <= _LONGEST_URI
 
 
+def author_of(document: Document) -> str:
+    """Who an object is by; '' when it does not say, or names people of several hosts (D04).
+
+    Of several on one host the first person, else the first: PeerTube names an account and its channel, Plume an
+    account and its blog.
+    """
+    named = document.get("attributedTo")
+    if not isinstance(named, list):
+        return reference(named)
+    uris = [reference(item) for item in named[: limits.AUTHORS]]
+    if len(uris) != len(named) or not uris or not all(uri and same_origin(uri, uris[0]) for uri in uris):
+        return ""
+    whole = (item for item in named if isinstance(item, dict) and type_of(item) == "Person")
+    return next(map(reference, whole), uris[0])
+
+
 def listed(value: object, most: int) -> list[Any]:
     """A property that may stand alone or in a list, as a list. Raises Malformed when it is longer than `most`."""
     if value is None:
@@ -365,7 +381,7 @@ def _key(actor_id: str, item: Document, member: str) -> list[PeerKey]:
         read = keys.parse_public_pem(text) if member == "publicKeyPem" else keys.parse_multikey(text)
     except (BadSignature, Malformed):
         return []
-    public = text if member == "publicKeyPem" and read.kind == "rsa" else read.multikey
+    public = read.pem if read.kind == "rsa" else read.multikey
     return [PeerKey(id=id_, kind=read.kind, public=public)]
 
 
@@ -465,7 +481,7 @@ def read_post(document: Document, now: Millis) -> PeerPost:
     id_ = document.get("id")
     if not isinstance(id_, str) or not reference(id_):
         raise Malformed("the object has no id")
-    author = reference(document.get("attributedTo")) or reference(document.get("actor"))
+    author = author_of(document) or reference(document.get("actor"))
     if not author:
         raise Malformed("the object has no author")
     if not same_origin(id_, author):

@@ -5,7 +5,7 @@ from typing import Final
 
 from medfed.accounts.peers import PeerLevels
 from medfed.activitypub.uris import same_origin
-from medfed.activitypub.wire import POST_KINDS, Activity, reference
+from medfed.activitypub.wire import POST_KINDS, Activity, author_of, reference
 from medfed.domain.accounts import KINDS, Account
 from medfed.domain.peers import Level
 from medfed.inbox.authenticate import Authenticated
@@ -55,7 +55,7 @@ def _check_object(activity: Activity) -> None:
     """Nobody creates, changes, deletes or undoes what is somebody else's (D01, D05–D07, A09)."""
     embedded = activity.object
     if embedded is not None and (activity.kind == "Create" or _is_updated(activity)):
-        owner = reference(embedded.get("attributedTo")) or activity.object_id
+        owner = author_of(embedded) or activity.object_id
         if owner != activity.actor:
             raise OriginMismatch("the object is not by the activity's actor")
         if activity.object_id and not same_origin(activity.object_id, activity.actor):

@@ -117,6 +117,7 @@ WHOLE = (
         of="a post",
         kept=lambda n: len(post(tag=[{"type": "Hashtag", "name": f"#t{at}"} for at in range(n)]).hashtags),
     ),
+    Property(limit="AUTHORS", of="a post", kept=lambda n: n if post(attributedTo=people(n)).author else 0),
     Property(limit="KEYS_PER_ACTOR", of="publicKey", kept=lambda n: len(actor(publicKey=keys(n)).keys)),
     Property(limit="JSON_ARRAY", of="a list", kept=array),
     Property(limit="JSON_NODES", of="a document", kept=nodes),

@@ -2,7 +2,7 @@
 
 from medfed.activitypub.stamps import REQUESTS
 from medfed.activitypub.uris import same_origin
-from medfed.activitypub.wire import Document, quoted_by, reference, text_of, type_of
+from medfed.activitypub.wire import Document, author_of, quoted_by, reference, text_of, type_of
 from medfed.domain.interactions import Deed
 from medfed.domain.posts import Post
 from medfed.inbox.admit import Admitted
@@ -49,7 +49,7 @@ def _meant(admitted: Admitted, deed: Deed) -> tuple[str, str]:
         raise OriginMismatch("the request is for what another would do")
     if not isinstance(instrument, dict):
         return uri, ""
-    by = reference(instrument.get("attributedTo")) or reference(instrument.get("actor"))
+    by = author_of(instrument) or reference(instrument.get("actor"))
     if by not in ("", activity.actor):
         raise OriginMismatch("the request is for what another would do")
     if _target(instrument, deed) not in ("", activity.object_id):
