@@ -8,6 +8,7 @@ from medfed.accounts.peers import PeerLevels
 from medfed.accounts.promise import promise_profile
 from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account, Member, ProfileField
+from medfed.domain.interactions import QUOTE_CHOICES
 from medfed.kernel import text
 from medfed.kernel.errors import Invalid
 from medfed.kernel.html import from_text, neutralise
@@ -77,6 +78,7 @@ async def prefer(
     visibility: str | None = None,
     sensitive: bool | None = None,
     posting_language: str | None = None,
+    quotes: str | None = None,
     theme: str | None = None,
 ) -> Member:
     """Change how a member's interface and posts begin; None leaves a thing as it is. Raises Invalid."""
@@ -85,13 +87,21 @@ async def prefer(
         problems["language"] = f"one of {', '.join(here.languages)}"
     if visibility is not None and visibility not in VISIBILITIES:
         problems["visibility"] = f"one of {', '.join(VISIBILITIES)}"
+    if quotes is not None and quotes not in QUOTE_CHOICES:
+        problems["quote_policy"] = f"one of {', '.join(QUOTE_CHOICES)}"
     if theme is not None and theme not in ("auto", "light", "dark"):
         problems["theme"] = "one of auto, light, dark"
     if posting_language and not (posting_language.replace("-", "").isalpha() and len(posting_language) <= 12):
         problems["posting_language"] = "a language code, such as fr"
     if problems:
         raise Invalid("; ".join(f"{name}: {problem}" for name, problem in problems.items()), problems)
-    chosen = {"visibility": visibility, "sensitive": sensitive, "language": posting_language, "theme": theme}
+    chosen = {
+        "visibility": visibility,
+        "sensitive": sensitive,
+        "language": posting_language,
+        "quotes": quotes,
+        "theme": theme,
+    }
     preferences = member.preferences | {name: value for name, value in chosen.items() if value is not None}
     spoken = language or member.language
     await accounts.set_preferences(tx, member.account.id, language=spoken, preferences=preferences)

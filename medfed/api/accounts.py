@@ -56,6 +56,7 @@ async def update_credentials(call: Call) -> Response:
             visibility=FROM_CLIENTS.get(visibility, visibility) if visibility is not None else None,
             sensitive=source.optional_flag("sensitive"),
             posting_language=source.optional_text("language"),
+            quotes=source.optional_text("quote_policy"),
         )
     return await _edited(call, member, edited)
 

@@ -12,8 +12,9 @@ from medfed.domain.cases import Case
 from medfed.domain.codes import PROFESSIONS, SPECIALTIES, Language
 from medfed.domain.credentials import Credential, CredentialState
 from medfed.domain.emoji import Emoji
+from medfed.domain.interactions import QUOTE_CHOICES, Leave, QuoteChoice, Rule, known_as
 from medfed.domain.notifications import GROUPED, Notification
-from medfed.domain.posts import Attachment, Mention, Poll, Post, Requirement, Visibility
+from medfed.domain.posts import AS_PUBLIC, Attachment, Mention, Poll, Post, Requirement, Visibility
 from medfed.domain.relations import Relationship
 from medfed.kernel.clock import iso, iso_millis
 from medfed.kernel.html import from_text, neutralise, safe_url
@@ -188,7 +189,7 @@ def own_account(here: Here, member: Member, held: Sequence[Credential], *, reque
             "discoverable": own.discoverable,
             "indexable": False,
             "attribution_domains": [],
-            "quote_policy": "nobody",
+            "quote_policy": default_quotes(member),
         },
         "role": role(member),
     }
@@ -212,6 +213,12 @@ def default_visibility(member: Member) -> str:
     return VISIBILITIES[FROM_CLIENTS.get(wanted, "public")]
 
 
+def default_quotes(member: Member) -> QuoteChoice:
+    """Who may quote a member's posts unless they say otherwise: nobody, until the member says so."""
+    wanted = member.preferences.get("quotes")
+    return next((choice for choice in QUOTE_CHOICES if choice == wanted), "nobody")
+
+
 def default_language(member: Member) -> str | None:
     """The language that a member writes in."""
     return str(member.preferences.get("language") or member.language) or None
@@ -223,7 +230,7 @@ def preferences(member: Member) -> Entity:
         "posting:default:visibility": default_visibility(member),
         "posting:default:sensitive": bool(member.preferences.get("sensitive", False)),
         "posting:default:language": default_language(member),
-        "posting:default:quote_policy": "nobody",
+        "posting:default:quote_policy": default_quotes(member),
         "reading:expand:media": "default",
         "reading:expand:spoilers": False,
         "reading:autoplay:gifs": False,
@@ -273,6 +280,10 @@ class Parts:
     viewer_id: int | None = None
     reblog: Entity | None = None
     quote: Entity | None = None
+    quotes: int = 0
+    quote_leave: Leave = "none"
+    followers_uri: str = ""
+    following_uri: str = ""
 
 
 def status(here: Here, post: Post, parts: Parts) -> Entity:
@@ -291,7 +302,7 @@ def status(here: Here, post: Post, parts: Parts) -> Entity:
         "replies_count": post.replies_count,
         "reblogs_count": post.boosts_count,
         "favourites_count": post.likes_count,
-        "quotes_count": 0,
+        "quotes_count": parts.quotes,
         "edited_at": iso_millis(post.edited_at) if post.edited_at is not None else None,
         "content": post.content,
         "reblog": parts.reblog,
@@ -305,7 +316,8 @@ def status(here: Here, post: Post, parts: Parts) -> Entity:
         "emojis": custom_emojis(here, post.emojis),
         "card": None,
         "quote": parts.quote,
-        "quote_approval": {"automatic": [], "manual": [], "current_user": "denied"},
+        "quote_approval": quote_approval(post, parts),
+        "interaction_policy": interaction_policy(post, parts),
         "poll": poll(here, parts.poll, post, parts) if parts.poll is not None else None,
         "medfed": {
             "visibility": post.visibility,
@@ -324,6 +336,47 @@ def status(here: Here, post: Post, parts: Parts) -> Entity:
     if parts.mine:
         shown["pinned"] = parts.pinned
     return shown
+
+
+_MAY_QUOTE: Final[Mapping[Leave, str]] = {
+    "free": "automatic",
+    "known": "automatic",
+    "asked": "manual",
+    "none": "denied",
+}
+
+
+def quote_approval(post: Post, parts: Parts) -> Entity:
+    """Who may quote a post, and whether the viewer may."""
+    rule = post.policy.quote if post.is_open else None
+    named = _named(rule or Rule(), parts)
+    return {"automatic": named[0], "manual": named[1], "current_user": _MAY_QUOTE[parts.quote_leave]}
+
+
+def interaction_policy(post: Post, parts: Parts) -> Entity:
+    """Who may do the rest, as GoToSocial says it."""
+    shown: Entity = {}
+    for name, rule in (
+        ("can_favourite", post.policy.like),
+        ("can_reply", post.policy.reply),
+        ("can_reblog", post.policy.boost),
+    ):
+        automatic, manual = _named(rule or Rule(automatic=(AS_PUBLIC,)), parts)
+        shown[name] = {"automatic_approval": automatic, "manual_approval": manual}
+    return shown
+
+
+def _named(rule: Rule, parts: Parts) -> tuple[list[str], list[str]]:
+    """A rule in words; that the author may goes without saying."""
+    said = [
+        known_as(
+            [uri for uri in uris if uri != parts.author["uri"]],
+            followers=parts.followers_uri,
+            following=parts.following_uri,
+        )
+        for uris in (rule.automatic, rule.manual)
+    ]
+    return said[0], said[1]
 
 
 def _id(id_: int | None) -> str | None:

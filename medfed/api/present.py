@@ -9,9 +9,10 @@ from medfed.api import entities
 from medfed.api.entities import Entity, Parts
 from medfed.domain.accounts import Account, Member
 from medfed.domain.cases import Case
+from medfed.domain.interactions import Tie
 from medfed.domain.notifications import Notification
 from medfed.domain.posts import Attachment, Mention, Poll, Post, Quote
-from medfed.posts import read
+from medfed.posts import permission, read
 from medfed.storage import accounts as stored_accounts
 from medfed.storage import cases, posts, reactions, relations
 from medfed.storage import quotes as stored_quotes
@@ -68,6 +69,11 @@ class _Gathered:
     quotes: Mapping[int, Quote]
     quoted: Mapping[int, Post]
     """By its id, what the viewer may read of that which is quoted with consent."""
+    hidden: Mapping[int, str]
+    """By the id of what is quoted: why it is folded away from this viewer."""
+    counts: Mapping[int, int]
+    ties: Mapping[int, Tie]
+    accounts: Mapping[int, Account]
 
 
 async def statuses(view: View, here: Here, viewer: Account | None, shown: Sequence[Post]) -> list[Entity]:
@@ -112,7 +118,25 @@ async def _gather(
         reacted=await reactions.of_viewer(view, viewer.id, ids) if viewer else Reacted(),
         quotes=quotes,
         quoted=quoted,
+        hidden=await _hidden(view, here, viewer, quotes, quoted) if viewer else {},
+        counts=await stored_quotes.count(view, ids),
+        ties=await permission.ties(view, viewer, everything, authors) if viewer else {},
+        accounts=authors,
     )
+
+
+async def _hidden(
+    view: View, here: Here, viewer: Account, quotes: Mapping[int, Quote], quoted: Mapping[int, Post]
+) -> dict[int, str]:
+    """What is quoted of those whom the viewer mutes or blocks, in Mastodon's words."""
+    agreed = {quote.quoted_id for quote in quotes.values() if quote.state == "accepted" and quote.quoted_id}
+    if not agreed:
+        return {}
+    lost = await posts.find_many(view, agreed - set(quoted))
+    blocking, _ = await relations.blocks_between(view, viewer.id, {post.account_id for post in lost.values()})
+    muted = await relations.muted_among(view, viewer.id, {post.account_id for post in quoted.values()}, here.now())
+    why = {id_: "blocked_account" for id_, post in lost.items() if post.account_id in blocking}
+    return why | {id_: "muted_account" for id_, post in quoted.items() if post.account_id in muted}
 
 
 def _status(here: Here, viewer: Account | None, post: Post, gathered: _Gathered, original: Post | None) -> Entity:
@@ -135,6 +159,10 @@ def _status(here: Here, viewer: Account | None, post: Post, gathered: _Gathered,
         viewer_id=viewer.id if viewer is not None else None,
         reblog=reblog,
         quote=_quote(here, viewer, gathered.quotes.get(done), gathered),
+        quotes=gathered.counts.get(done, 0),
+        quote_leave=permission.leave_of(post, "quote", gathered.ties[done]) if done in gathered.ties else "none",
+        followers_uri=gathered.accounts[post.account_id].followers_uri,
+        following_uri=gathered.accounts[post.account_id].following_uri,
     )
     entity = entities.status(here, post, parts)
     if original is not None and reblog is not None:
@@ -149,15 +177,16 @@ def _quote(here: Here, viewer: Account | None, quote: Quote | None, gathered: _G
     if quote.state != "accepted":
         return {"state": quote.state, "quoted_status": None}
     post = gathered.quoted.get(quote.quoted_id or 0)
+    state = gathered.hidden.get(quote.quoted_id or 0)
     if post is None:
-        return {"state": "unauthorized" if quote.quoted_id else "deleted", "quoted_status": None}
+        return {"state": state or ("unauthorized" if quote.quoted_id else "deleted"), "quoted_status": None}
     alone = replace(gathered, quotes={})
-    return {"state": quote.state, "quoted_status": _status(here, viewer, post, alone, None)}
+    return {"state": state or quote.state, "quoted_status": _status(here, viewer, post, alone, None)}
 
 
 _OF_THE_ORIGINAL: Final = (
     "content", "spoiler_text", "sensitive", "language", "replies_count", "reblogs_count", "favourites_count",
-    "tags", "mentions", "media_attachments", "poll", "edited_at", "emojis",
+    "tags", "mentions", "media_attachments", "poll", "edited_at", "emojis", "quote_approval", "interaction_policy",
 )  # fmt: skip
 
 

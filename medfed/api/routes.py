@@ -13,6 +13,7 @@ from medfed.api import (
     notifications,
     oauth,
     polls,
+    quotes,
     relationships,
     reports,
     search,
@@ -93,6 +94,9 @@ _STATUSES: Final = (
     get("/api/v1/statuses/{id}/history", statuses.history, "read:statuses", who="anyone"),
     get("/api/v1/statuses/{id}/favourited_by", statuses.favourited_by, "read:accounts", who="anyone"),
     get("/api/v1/statuses/{id}/reblogged_by", statuses.reblogged_by, "read:accounts", who="anyone"),
+    get("/api/v1/statuses/{id}/quotes", quotes.quoting, "read:statuses"),
+    post("/api/v1/statuses/{id}/quotes/{quoting_status_id}/revoke", quotes.revoke, "write:statuses"),
+    put("/api/v1/statuses/{id}/interaction_policy", quotes.set_policy, "write:statuses"),
     post("/api/v1/statuses/{id}/favourite", statuses.favourite, "write:favourites"),
     post("/api/v1/statuses/{id}/unfavourite", statuses.unfavourite, "write:favourites"),
     post("/api/v1/statuses/{id}/reblog", statuses.reblog, "write:statuses"),
@@ -103,6 +107,10 @@ _STATUSES: Final = (
     post("/api/v1/statuses/{id}/unpin", statuses.unpin, "write:accounts"),
     get("/api/v1/polls/{id}", polls.show, "read:statuses", who="anyone"),
     post("/api/v1/polls/{id}/votes", polls.vote, "write:statuses"),
+    get("/api/v1/interaction_requests", quotes.requests, "read:notifications"),
+    get("/api/v1/interaction_requests/{id}", quotes.show_request, "read:notifications"),
+    post("/api/v1/interaction_requests/{id}/authorize", quotes.authorize, "write:statuses"),
+    post("/api/v1/interaction_requests/{id}/reject", quotes.refuse, "write:statuses"),
     get("/api/v1/scheduled_statuses", timelines.nothing, "read:statuses"),
 )
 _MEDIA: Final = (

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from medfed.api import entities, present
+from medfed.api import entities, present, quotes
 from medfed.api.calls import Call
 from medfed.api.entities import FROM_CLIENTS, Entity
 from medfed.api.paging import page_of
@@ -145,6 +145,9 @@ async def create(call: Call) -> Response:
         parent_id = call.params.id("in_reply_to_id")
         if parent_id is not None:
             await read.get(view, call.here, author, parent_id)
+        quoted_id = call.params.id("quoted_status_id")
+        if quoted_id is not None:
+            await _quotable(view, call, quoted_id)
     draft = compose.check(_draft(call))
     named = await resolve(call.instance, draft)
     post = await _publish(call, draft, named, key)
@@ -165,7 +168,10 @@ async def _publish(call: Call, draft: Draft, named: dict[Handle, Account], key: 
             if before is not None:
                 return before
             parent = await read.get(tx, here, author, draft.in_reply_to_id) if draft.in_reply_to_id else None
-            post = await publish.publish(tx, here, call.instance.levels, author, draft, named=named, parent=parent)
+            quoted = await _quotable(tx, call, draft.quoted_id) if draft.quoted_id else None
+            post = await publish.publish(
+                tx, here, call.instance.levels, author, draft, named=named, parent=parent, quoted=quoted
+            )
             await _remember(tx, call, key, post)
             return post
     except _RaceLost:
@@ -174,6 +180,15 @@ async def _publish(call: Call, draft: Draft, named: dict[Handle, Account], key: 
         if made is None:
             raise Conflict("the same request is under way") from None
         return made
+
+
+async def _quotable(view: View, call: Call, id_: int) -> Post:
+    """The status to quote, or what it passes on. Raises Invalid for what is not there, or not for the member."""
+    try:
+        post = await read.get(view, call.here, call.account, id_)
+        return await read.get(view, call.here, call.account, post.boost_of_id) if post.boost_of_id else post
+    except NotFound:
+        raise Invalid("there is no such post to quote", {"quoted_status_id": "is not there"}) from None
 
 
 async def _remember(tx: Transaction, call: Call, key: str, post: Post) -> None:
@@ -202,8 +217,6 @@ def _draft(call: Call) -> Draft:
     params = call.params
     if params.optional_text("scheduled_at"):
         raise Invalid("posts cannot be scheduled here", {"scheduled_at": "is not supported"})
-    if params.optional_text("quoted_status_id"):
-        raise Invalid("posts cannot be quoted here", {"quoted_status_id": "is not supported"})
     preferences = call.member.preferences
     return Draft(
         text=params.text("status"),
@@ -214,6 +227,9 @@ def _draft(call: Call) -> Draft:
         in_reply_to_id=params.id("in_reply_to_id"),
         media_ids=tuple(params.ids("media_ids")),
         poll=_poll(call),
+        quoted_id=params.id("quoted_status_id"),
+        quotable_by=quotes.quotable_by(params) or entities.default_quotes(call.member),
+        answerable_by=quotes.answerable_by(params),
     )
 
 
@@ -273,6 +289,8 @@ def _edited(call: Call, post: Post, kept: list[int]) -> Draft:
         sensitive=params.flag("sensitive", default=post.sensitive),
         language=params.text("language", most=_LANGUAGE) or post.language,
         media_ids=tuple(params.ids("media_ids")) if "media_ids" in params else tuple(kept),
+        quotable_by=quotes.quotable_by(params),
+        answerable_by=quotes.answerable_by(params),
     )
 
 

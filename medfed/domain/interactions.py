@@ -1,7 +1,7 @@
 """Who may do what with a post: the policy that its author gave it, and what that means for somebody."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from medfed.kernel.clock import Millis
@@ -49,6 +49,10 @@ class Policy:
                 return self.boost
             case "quote":
                 return self.quote
+
+    def saying(self, deed: Deed, rule: Rule | None) -> "Policy":
+        """The policy with something else said of one deed."""
+        return replace(self, **{deed: rule})
 
 
 SILENT: Final = Policy()

@@ -119,9 +119,9 @@ def _policy(draft: Draft, followers_uri: str, before: Policy) -> Policy:
     """Who may do what, by the draft; where it says nothing, as before."""
     policy = before
     if draft.quotable_by is not None:
-        policy = replace(policy, quote=quote_rule(draft.quotable_by, followers_uri))
+        policy = policy.saying("quote", quote_rule(draft.quotable_by, followers_uri))
     if draft.answerable_by is not None:
-        policy = replace(policy, reply=answer_rule(draft.answerable_by, followers_uri))
+        policy = policy.saying("reply", answer_rule(draft.answerable_by, followers_uri))
     return policy
 
 

@@ -52,6 +52,8 @@ async def test_the_same_idempotency_key_gives_the_same_status(dupont: Client, ro
         ({"status": "x", "visibility": "secret"}, "visibility"),
         ({"status": "x", "scheduled_at": "2030-01-01T00:00:00Z"}, "scheduled_at"),
         ({"status": "x", "quoted_status_id": "1"}, "quoted_status_id"),
+        ({"status": "x", "quote_approval_policy": "friends"}, "quote_approval_policy"),
+        ({"status": "x", "interaction_policy": {"can_reply": {"always": ["x"]}}}, "interaction_policy.can_reply"),
         ({"status": "x", "media_ids": ["99"]}, "media_ids"),
         ({"status": "x", "media_ids": ["a"]}, "media_ids"),
         ({"status": "x", "poll": {"options": ["a", "b"], "expires_in": 1}}, "poll.expires_in"),
