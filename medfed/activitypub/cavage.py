@@ -1,7 +1,7 @@
 """HTTP signatures as most of the fediverse makes them: draft-cavage-http-signatures-12.
 
-The draft's algorithms are dead letters: `rsa-sha256` is what peers do, `hs2019` what some call it, and the type
-of the key decides in either case.
+The algorithms of the draft are dead letters: `rsa-sha256` is what peers do, `hs2019` what some call it, and `ed25519`
+what others call it when their key is one. The type of the key decides in each case.
 """
 
 import base64
@@ -26,7 +26,12 @@ from medfed.kernel.clock import SECOND, Millis
 from medfed.kernel.errors import BadSignature
 
 _PARAMETER: Final = re.compile(r'[ \t]*+([A-Za-z]++)[ \t]*+=[ \t]*+(?:"([^"\\]*+)"|(-?\d{1,15}+))[ \t]*+(?:,|$)')
-_REQUIRED_KIND: Final[Mapping[str | None, KeyKind | None]] = {"rsa-sha256": "rsa", "hs2019": None, None: None}
+_REQUIRED_KIND: Final[Mapping[str | None, KeyKind | None]] = {
+    "rsa-sha256": "rsa",
+    "ed25519": "ed25519",
+    "hs2019": None,
+    None: None,
+}
 _IMF_FIXDATE: Final = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII
 )

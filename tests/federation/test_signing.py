@@ -1,4 +1,4 @@
-"""How our requests are signed: as most peers expect it, and otherwise for whoever wants it otherwise (RFC 9421 § 5)."""
+"""How requests are signed: ours as each peer wants it (RFC 9421 § 5), and theirs with every key that they may have."""
 
 import secrets
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import pytest
 
 from medfed.activitypub import claims, keys, rfc9421
 from medfed.activitypub.claims import Scheme, SignedRequest
-from medfed.activitypub.keys import KeyKind, PublicKey
+from medfed.activitypub.keys import KeyKind, PrivateKey, PublicKey
 from medfed.activitypub.signatures import read_claim
 from medfed.domain.accounts import Account
 from medfed.kernel.clock import DAY, MINUTE
@@ -17,7 +17,7 @@ from medfed.moderation import lanes
 from medfed.net.message import OutgoingRequest
 from medfed.storage import accounts, peers
 from tests.federation.conftest import Open
-from tests.support.stranger import Puppet, Stranger
+from tests.support.stranger import Puppet, Stranger, get_letter, signed, signed_cavage, signed_rfc9421
 from tests.support.world import Site, World, a_world
 
 Judgement = tuple[int, Mapping[str, str]] | None
@@ -286,8 +286,8 @@ async def test_a_peer_that_no_longer_asks_for_anything_gets_the_usual_again() ->
 @pytest.mark.parametrize(
     ("takes", "wants", "kind"),
     [
-        ("cavage", "", None),
-        ("rfc9421", "", None),
+        ("cavage", "", "rsa"),
+        ("rfc9421", "", "rsa"),
         ("rfc9421", 'sig1=("@method" "@target-uri");alg="ed25519"', "ed25519"),
     ],
 )
@@ -311,3 +311,94 @@ async def test_what_we_fetch_we_ask_for_in_the_manner_of_its_server(takes: Schem
         expected = f"{takes} {kind}: taken"
         assert verifier.seen[-1] == expected
         assert len(verifier.seen) == (2 if takes == "cavage" else 3)
+
+
+# ── keys of peers ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _only(puppet: Puppet, kind: KeyKind, form: str) -> tuple[str, PrivateKey]:
+    """From now on its actor lists one key alone, as PEM or as a Multikey (FEP-521a); (key id, key)."""
+    key = puppet.rsa if kind == "rsa" else puppet.ed25519
+    key_id = f"{puppet.uri}#the-key"
+    multikey = {
+        "id": key_id, "type": "Multikey", "controller": puppet.uri, "publicKeyMultibase": key.public.multikey
+    }  # fmt: skip
+    pem = {"id": key_id, "owner": puppet.uri, "publicKeyPem": key.public.pem}
+    listed = {"publicKey": pem, "assertionMethod": None} if form == "pem" else {
+        "publicKey": None, "assertionMethod": [multikey]
+    }  # fmt: skip
+    puppet.home.documents[f"/users/{puppet.name}"] = puppet.document(**listed)
+    return key_id, key
+
+
+@pytest.mark.parametrize("form", ["pem", "multikey"])
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+@pytest.mark.parametrize("scheme", ["cavage", "rfc9421"])
+async def test_whoever_publishes_one_key_in_either_form_signs_with_it(
+    scheme: Scheme, kind: KeyKind, form: str, open_world: Open
+) -> None:
+    async with open_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        post = await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        alice = Stranger(world, "good.test").person("alice")
+        key_id, key = _only(alice, kind, form)
+        like = alice.activity("Like", post.uri)
+        letter = signed(alice.letter(lyon, like), scheme, key_id, key, world.clock.now())
+        assert (await letter.send(lyon)).status == 202
+        await world.settle()
+        assert await lyon.became(like["id"]) == "done: liked"
+        asks = signed(get_letter(lyon, post.uri), scheme, key_id, key, world.clock.now())
+        assert (await asks.send(lyon)).status == 200
+
+
+@pytest.mark.case("C15")
+@pytest.mark.parametrize(
+    ("kind", "algorithm", "fine"),
+    [("ed25519", "hs2019", True), ("ed25519", "ed25519", True), ("ed25519", None, True),
+     ("ed25519", "rsa-sha256", False), ("rsa", "hs2019", True), ("rsa", "rsa-sha256", True), ("rsa", "ed25519", False),
+     ("rsa", "rsa-sha512", False)],
+)  # fmt: skip
+async def test_the_label_of_a_signature_never_overrules_its_key(kind: KeyKind, algorithm: str, fine: bool) -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        alice = Stranger(world, "good.test").person("alice")
+        key_id, key = _only(alice, kind, "multikey")
+        letter = alice.letter(lyon, alice.create())
+        answer = await signed_cavage(letter, key_id, key, world.clock.now(), algorithm=algorithm).send(lyon)
+        assert answer.status == (202 if fine else 401)
+
+
+@pytest.mark.case("C07")
+@pytest.mark.parametrize("members", [{"controller": "https://evil.test/users/eve"}, {"id": "https://evil.test/key"}])
+async def test_a_multikey_that_is_somebody_elses_signs_nothing(members: dict[str, str]) -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        alice = Stranger(world, "good.test").person("alice")
+        key_id, key = _only(alice, "ed25519", "multikey")
+        document = alice.home.documents["/users/alice"]
+        assert isinstance(document, dict)
+        document["assertionMethod"][0] |= members
+        letter = signed(alice.letter(lyon, alice.create()), "rfc9421", key_id, key, world.clock.now())
+        assert (await letter.send(lyon)).status == 401
+
+
+# ── what we ask for ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_peer_that_signs_as_we_ask_is_let_in(method: str) -> None:
+    """What our 401 asks for is what is enough: nothing less is, and nothing more is needed."""
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        post = await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        alice = Stranger(world, "good.test").person("alice")
+        unsigned = get_letter(lyon, post.uri) if method == "GET" else alice.letter(lyon, alice.create())
+        refused = await unsigned.send(lyon)
+        assert refused.status == 401
+        (asked,) = rfc9421.parse_input(refused.headers["accept-signature"])
+        # § 5.1: created "has no associated value", a key id would have to have one.
+        assert (asked.names, asked.strings, asked.integers) == (frozenset({"created"}), {}, {})
+        names = [component.name for component in asked.components]
+        for covered in (names, *([name for name in names if name != missing] for missing in names)):
+            letter = signed_rfc9421(unsigned, alice.key_id, alice.rsa, world.clock.now(), covered=covered)
+            assert (await letter.send(lyon)).status == ({"GET": 200, "POST": 202}[method] if covered is names else 401)
