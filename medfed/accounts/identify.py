@@ -4,14 +4,16 @@ from typing import Final
 
 from medfed.accounts.lookup import Lookup
 from medfed.accounts.peers import PeerLevels
-from medfed.activitypub import claims, keys, signatures
+from medfed.activitypub import claims, keys, proofs, signatures
 from medfed.activitypub.claims import SignatureClaim, SignedRequest
 from medfed.activitypub.here import Here
 from medfed.activitypub.uris import authority_of
+from medfed.activitypub.wire import Activity
 from medfed.domain.accounts import Account, AccountKey
 from medfed.kernel import limits
 from medfed.kernel.clock import SECOND, Millis
 from medfed.kernel.errors import (
+    BadProof,
     BadSignature,
     Malformed,
     NotFound,
@@ -111,6 +113,23 @@ class Identifier:
                 self._parsed.clear()
             self._parsed[key.public] = parsed
         return parsed
+
+    async def proven(self, activity: Activity) -> Account:
+        """Who said an activity, by the actor's own proof on it (FEP-8b32), whoever brought it (C02, D19).
+
+        Raises BadProof, and BadSignature and Unreachable like `fetch`.
+        """
+        proof = proofs.read(activity.document, now=self._here.now())
+        if authority_of(proof.verification_method) != authority_of(activity.actor):
+            raise BadProof("the proof is not by the activity's actor")
+        found = await self.find(proof.verification_method)
+        if found is None:
+            await self.fetch(activity.actor)
+            found = await self.find(proof.verification_method)
+        if found is None or found[1].uri != activity.actor:
+            raise BadProof("the actor does not list the key of the proof")
+        proofs.verify(proof, self.public(found[0]))
+        return found[1]
 
     async def fetch(self, uri: str) -> Account:
         """Fetch an actor with its keys. Raises BadSignature when it cannot be had, Unreachable when later perhaps."""

@@ -11,7 +11,7 @@ from medfed.activitypub.render import Rendered, with_context
 from medfed.domain.accounts import Account
 from medfed.domain.posts import AS_PUBLIC
 from medfed.kernel.clock import DAY
-from medfed.storage import accounts, outbox
+from medfed.storage import accounts, groups, outbox
 from medfed.storage.database import Transaction
 from medfed.storage.outbox import Inbox, Outgoing
 
@@ -33,15 +33,19 @@ async def promise(
     *,
     post_id: int | None = None,
     listed: bool = False,
+    proven: bool = False,
     context: Sequence[object] = contexts.ACTIVITY,
-) -> None:
-    """Owe `activity` to `inboxes`. A public one carries a proof by the author's Ed25519 key (FEP-8b32).
+) -> Rendered:
+    """Owe `activity` to `inboxes`; the document as it is sent.
+
+    A public one carries a proof by the author's Ed25519 key (FEP-8b32), and so does one that others will pass on
+    (`proven`).
 
     What is not public carries none: a leaked private post must not be provable for ever.
     """
     now = here.now()
     document = with_context(activity, context)
-    if is_public(activity):
+    if proven or is_public(activity):
         document = await _proven(tx, here, author, document)
     kind = str(activity["type"])
     await outbox.enqueue(
@@ -62,11 +66,14 @@ async def promise(
         here.ids.new,
     )
     tx.wake(WAKE)
+    return document
 
 
 async def promise_profile(tx: Transaction, here: Here, account: Account, inboxes: Iterable[Inbox]) -> None:
     """Owe `inboxes` the account's actor document as it is now."""
-    actor = render.actor(here.uris, account, await accounts.keys(tx, account.id))
+    actor = render.actor(
+        here.uris, account, await accounts.keys(tx, account.id), group=await groups.find(tx, account.id)
+    )
     del actor["@context"]
     update = render.activity(
         "Update",

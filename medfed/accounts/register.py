@@ -110,6 +110,15 @@ async def register_instance_actor(tx: Transaction, here: Here, keys: NewKeys) ->
     return await _store(tx, here, named, keys)
 
 
+async def register_group(tx: Transaction, here: Here, *, username: str, keys: NewKeys) -> Account:
+    """The account of a group, which nobody signs in as. Raises Invalid when the name is not acceptable or is taken."""
+    check_username(username)
+    if await accounts.find_by_handle(tx, username, here.domain) is not None:
+        raise Invalid(f"the user name {username!r} is taken", {"username": "taken"})
+    blank = _blank(here, here.uris.actor(username), username, "Group")
+    return await _store(tx, here, replace(blank, url=here.uris.profile(username)), keys)
+
+
 # ── signing up ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

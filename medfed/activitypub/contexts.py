@@ -20,6 +20,8 @@ _ACTOR_TERMS: Final = {
     "featured": {"@id": "toot:featured", "@type": "@id"},
     "alsoKnownAs": {"@id": "as:alsoKnownAs", "@type": "@id"},
     "movedTo": {"@id": "as:movedTo", "@type": "@id"},
+    "lemmy": "https://join-lemmy.org/ns#",
+    "postingRestrictedToMods": "lemmy:postingRestrictedToMods",
     "attestations": {"@id": f"{NAMESPACE}attestations", "@type": "@id"},
 }
 ACTOR: Final = (AS2, SECURITY, DATA_INTEGRITY, DID, MULTIKEY, _ACTOR_TERMS)

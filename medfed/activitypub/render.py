@@ -9,6 +9,7 @@ from medfed.activitypub.uris import NAMESPACE, Uris
 from medfed.activitypub.wire import requirement_document
 from medfed.domain.accounts import Account, AccountKey
 from medfed.domain.cases import Case
+from medfed.domain.groups import Group
 from medfed.domain.interactions import Rule
 from medfed.domain.posts import AS_PUBLIC, Addressing, Attachment, Mention, Poll, Post, Quote, addressing
 from medfed.kernel.clock import iso
@@ -30,8 +31,10 @@ def with_context(document: Mapping[str, object], context: Sequence[object] = con
 # ── actors ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def actor(uris: Uris, account: Account, keys: Sequence[AccountKey], *, summary: str = "") -> Rendered:
-    """A local account's actor document."""
+def actor(
+    uris: Uris, account: Account, keys: Sequence[AccountKey], *, summary: str = "", group: Group | None = None
+) -> Rendered:
+    """A local account's actor document; `group`: what it has besides when it is a group's (FEP-1b12)."""
     document: Rendered = {
         "id": account.uri,
         "type": account.kind,
@@ -59,6 +62,9 @@ def actor(uris: Uris, account: Account, keys: Sequence[AccountKey], *, summary: 
         document["attestations"] = account.attestations_uri
     else:
         document["alsoKnownAs"] = [uris.did]
+    if group is not None:
+        document["attributedTo"] = uris.moderators(account.uri)
+        document["postingRestrictedToMods"] = group.moderated
     return with_context(document | _optional(uris, account), contexts.ACTOR)
 
 
@@ -144,6 +150,7 @@ def post(uris: Uris, whole: Whole) -> Rendered:
         "replies": uris.replies(said.uri),
     }
     document["interactionPolicy"] = _interactions(whole, to)
+    document |= audience(whole.mentions)
     optional = {
         "contentMap": {said.language: content} if said.language else None,
         "summary": said.spoiler,
@@ -171,6 +178,12 @@ def _quote(quote: Quote) -> Rendered:
         if quote.stamp_uri:
             document["quoteAuthorization"] = quote.stamp_uri
     return document
+
+
+def audience(mentions: Sequence[Mention]) -> Rendered:
+    """The groups that something is written into: Lemmy and its kin look for them here (FEP-1b12)."""
+    groups = [mention.uri for mention in mentions if mention.group]
+    return {"audience": groups[0] if len(groups) == 1 else groups} if groups else {}
 
 
 def _interactions(whole: Whole, to: Addressing) -> Rendered:

@@ -71,6 +71,10 @@ class Uris:
         """Where a peer asks who on its host follows a local actor (FEP-8fcf)."""
         return f"{actor_uri}/followers_synchronization"
 
+    def moderators(self, group_uri: str) -> str:
+        """The collection of those who moderate a group."""
+        return f"{group_uri}/moderators"
+
     def audience(self, username: str, id_: int) -> str:
         """The audience collection of one verified-only post; it is never enumerated."""
         return f"{self.actor(username)}/audiences/{id_}"

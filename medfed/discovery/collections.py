@@ -16,7 +16,7 @@ from medfed.edge import activity_json, instance_of
 from medfed.kernel.errors import NotFound
 from medfed.kernel.paging import LARGEST, Page
 from medfed.posts.publish import whole_of
-from medfed.storage import accounts, outbox, posts, relations, timelines
+from medfed.storage import accounts, groups, outbox, posts, relations, timelines
 from medfed.storage.database import View
 
 PAGE: Final = 20
@@ -69,6 +69,19 @@ async def following(request: Request) -> Response:
     async with instance_of(request).store.view() as view:
         account = await local_account(view, request)
     return activity_json(render.collection(account.following_uri, total=account.following_count))
+
+
+async def moderators(request: Request) -> Response:
+    """GET /users/NAME/moderators: who moderates a group of ours (FEP-1b12)."""
+    instance = instance_of(request)
+    await require_asker(request)
+    async with instance.store.view() as view:
+        account = await local_account(view, request)
+        if await groups.find(view, account.id) is None:
+            raise NotFound("that is no group")
+        known = await accounts.find_many(view, await groups.moderators(view, account.id))
+    items = [each.uri for each in known.values() if each.active]
+    return activity_json(render.collection(instance.here.uris.moderators(account.uri), total=len(items), items=items))
 
 
 async def of_instance(request: Request) -> Response:

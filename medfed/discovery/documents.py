@@ -11,7 +11,7 @@ from medfed.edge import activity_bytes, activity_json, instance_of, wants_page
 from medfed.instance import Instance
 from medfed.kernel.errors import Gone, NotFound
 from medfed.posts.publish import whole_of
-from medfed.storage import accounts, consents, outbox, posts
+from medfed.storage import accounts, consents, groups, outbox, posts
 from medfed.storage.database import View
 
 _PUBLIC_WITHOUT_SIGNATURE = (
@@ -35,7 +35,8 @@ async def actor(request: Request) -> Response:
     async with instance.store.view() as view:
         account = await local_account(view, request)
         keys = await accounts.keys(view, account.id)
-    document = render.actor(instance.here.uris, account, keys)
+        group = await groups.find(view, account.id) if account.kind == "Group" else None
+    document = render.actor(instance.here.uris, account, keys, group=group)
     if who is None:
         document = {name: document[name] for name in _PUBLIC_WITHOUT_SIGNATURE if name in document}
     return activity_json(document)

@@ -32,6 +32,7 @@ ROUTES: Final = (
     _get("/users/{username}/followers_synchronization", collections.followers_synchronization),
     _get("/users/{username}/following", collections.following),
     _get("/users/{username}/featured", collections.featured),
+    _get("/users/{username}/moderators", collections.moderators),
     _get("/users/{username}/audiences/{id}", collections.audience),
     _get("/users/{username}/posts/{id}", documents.post),
     _get("/users/{username}/posts/{id}/activity", documents.activity),

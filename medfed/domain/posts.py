@@ -144,6 +144,8 @@ class Mention:
     handle: str
     url: str = ""
     silent: bool = False
+    group: bool = False
+    """Whether it is a group that is addressed: then the post is written into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ def admit(levels: PeerLevels, authenticated: Authenticated) -> Admitted:
         raise PolicyRefusal("this account is suspended here")
     if actor.uri != activity.actor:
         raise OriginMismatch("the activity is not by the one who signed it")
-    _check_object(activity)
+    check_object(activity)
     return Admitted(actor=actor, activity=activity, level=level)
 
 
@@ -51,7 +51,7 @@ def _is_updated(activity: Activity) -> bool:
     return activity.kind == "Update" and activity.object_kind in _HAS_AUTHOR
 
 
-def _check_object(activity: Activity) -> None:
+def check_object(activity: Activity) -> None:
     """Nobody creates, changes, deletes or undoes what is somebody else's (D01, D05–D07, A09)."""
     embedded = activity.object
     if embedded is not None and (activity.kind == "Create" or _is_updated(activity)):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from medfed.accounts.identify import Identifier
 from medfed.accounts.lookup import Lookup
 from medfed.accounts.peers import PeerLevels
-from medfed.activitypub import proofs, signatures
+from medfed.activitypub import signatures
 from medfed.activitypub.claims import SignatureClaim, SignedRequest
 from medfed.activitypub.here import Here
 from medfed.activitypub.uris import authority_of
@@ -13,7 +13,6 @@ from medfed.activitypub.wire import Activity, parse_activity
 from medfed.domain.accounts import Account, AccountKey
 from medfed.kernel import limits
 from medfed.kernel.errors import (
-    BadProof,
     BadSignature,
     Malformed,
     NotFound,
@@ -110,17 +109,8 @@ class Gatekeeper:
         """Signed by somebody else than its actor: it counts if it carries the actor's own proof (C02, D19)."""
         if "proof" not in activity.document:
             raise BadSignature("the activity was signed by another than its actor")
-        proof = proofs.read(activity.document, now=self.here.now())
-        if authority_of(proof.verification_method) != authority_of(activity.actor):
-            raise BadProof("the proof is not by the activity's actor")
-        found = await self.identifier.find(proof.verification_method)
-        if found is None:
-            await self.identifier.fetch(activity.actor)
-            found = await self.identifier.find(proof.verification_method)
-        if found is None or found[1].uri != activity.actor:
-            raise BadProof("the actor does not list the key of the proof")
-        proofs.verify(proof, self.identifier.public(found[0]))
-        return Authenticated(actor=found[1], activity=activity, body=body, by="proof")
+        actor = await self.identifier.proven(activity)
+        return Authenticated(actor=actor, activity=activity, body=body, by="proof")
 
     async def _leaving(self, claim: SignatureClaim, found: tuple[AccountKey, Account]) -> Account:
         """An actor deletes itself: the key that we hold may be the last that there is of it."""

@@ -4,6 +4,7 @@ import logging
 from functools import partial
 from typing import Final
 
+from medfed.accounts.identify import Identifier
 from medfed.accounts.lookup import Lookup
 from medfed.inbox.admit import Admitted
 from medfed.inbox.handling import Handling
@@ -42,7 +43,8 @@ class Recorder:
         lookup = Lookup(store=store, net=net, here=here, sign_as_instance=_sign_nothing)
         posts = PostFetcher(store=store, net=net, here=here, lookup=lookup, sign_as_instance=_sign_nothing)
         self._store = store
-        self._stored = Fetchers(here=here, store=store, lookup=lookup, posts=posts)
+        identifier = Identifier(store=store, lookup=lookup, levels=instance.levels, here=here)
+        self._stored = Fetchers(here=here, store=store, lookup=lookup, posts=posts, identifier=identifier)
         """Finds what is stored, and asks nobody."""
         self._handling = Handling(here=here, levels=instance.levels)
         self._heard: dict[str, Millis] = {}

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from medfed.accounts.identify import Identifier
 from medfed.accounts.lookup import Lookup
 from medfed.activitypub.here import Here
 from medfed.activitypub.uris import same_origin
-from medfed.activitypub.wire import PeerPost, read_post
+from medfed.activitypub.wire import Activity, PeerPost, read_post
 from medfed.domain.accounts import Account
 from medfed.domain.posts import Post
 from medfed.inbox.admit import Admitted
@@ -23,6 +24,15 @@ class Fetchers:
     store: Store
     lookup: Lookup
     posts: PostFetcher
+    identifier: Identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Evidence, made by `passed_on` alone: `actor` said the activity that a group passed on."""
+
+    actor: Account
+    activity: Activity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +43,7 @@ class Resolved:
     around: Around = field(default_factory=Around)
     post: Post | None = None
     account: Account | None = None
+    said_by: Said | None = None
 
 
 async def nothing(_fetchers: Fetchers, _admitted: Admitted) -> Resolved:

@@ -6,8 +6,9 @@ from typing import Final
 from medfed.activitypub.wire import Activity
 from medfed.domain.accounts import KINDS
 from medfed.inbox import resolve
-from medfed.inbox.handlers import actors, credentials, interactions, posts, reactions, relations
+from medfed.inbox.handlers import actors, credentials, groups, interactions, posts, reactions, relations
 from medfed.inbox.handling import Handler, Resolver
+from medfed.inbox.passed_on import IN_GROUPS, passed_on
 
 ACTORS: Final = KINDS
 CREDENTIALS: Final = frozenset({"VerifiableCredential"})
@@ -45,6 +46,7 @@ ROUTES: Final = (
     _receives("Move", ANY, relations.move, resolve.destination),
     _receives("Like", ANY, reactions.like),
     _receives("EmojiReact", ANY, reactions.like),
+    _receives("Announce", IN_GROUPS, groups.passed_on, passed_on),
     _receives("Announce", ANY, reactions.announce, resolve.boosted),
     _receives("QuoteRequest", ANY, interactions.request),
     _receives("LikeRequest", ANY, interactions.request),

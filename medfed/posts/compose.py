@@ -94,9 +94,29 @@ def mentions_of(named: Mapping[Handle, Account]) -> tuple[Mention, ...]:
     """The accounts that a text names, each once."""
     distinct = {account.id: account for account in named.values()}
     return tuple(
-        Mention(account_id=account.id, uri=account.uri, handle=account.handle, url=account.url)
+        Mention(
+            account_id=account.id,
+            uri=account.uri,
+            handle=account.handle,
+            url=account.url,
+            group=account.kind == "Group",
+        )
         for account in distinct.values()
     )
+
+
+def written_into(composed: Composed, groups: Sequence[Account]) -> Composed:
+    """An answer, addressed also to the groups that have what it answers, whether or not it names them."""
+    if not composed.post.is_open:
+        return composed
+    named = {mention.account_id for mention in composed.mentions}
+    silent = (replace(mention, silent=True) for mention in mentions_of({_handle(each): each for each in groups}))
+    more = tuple(mention for mention in silent if mention.account_id not in named)
+    return replace(composed, mentions=(*composed.mentions, *more))
+
+
+def _handle(account: Account) -> Handle:
+    return Handle(username=account.username, domain=account.domain)
 
 
 def recompose(here: Here, author: Account, post: Post, draft: Draft, *, named: Mapping[Handle, Account]) -> Post:

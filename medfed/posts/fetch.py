@@ -9,7 +9,7 @@ from medfed.activitypub.listings import Listing, read_listing
 from medfed.activitypub.stamps import Stamp, read_stamp
 from medfed.activitypub.strictjson import parse_object
 from medfed.activitypub.uris import same_origin
-from medfed.activitypub.wire import PeerPost, read_post
+from medfed.activitypub.wire import Activity, PeerPost, read_activity, read_post
 from medfed.domain.accounts import Account
 from medfed.domain.posts import AS_PUBLIC, Post
 from medfed.kernel import limits
@@ -100,6 +100,14 @@ class PostFetcher:
             if same_document(requested=elsewhere, final=again.url, claimed=said.id) or said.id != elsewhere:
                 raise OriginMismatch("the object's id leads to another object")
         return said
+
+    async def activity(self, uri: str) -> Activity:
+        """An activity, as its own server shows it. Raises RemoteFailure, Malformed, OriginMismatch."""
+        fetched = await fetch_document(self._net, uri, sign=await self._sign())
+        shown = read_activity(parse_object(fetched.body))
+        if same_document(requested=uri, final=fetched.url, claimed=shown.id) is not None or shown.id != uri:
+            raise OriginMismatch("the activity's id leads to another activity")
+        return shown
 
     async def ancestors(self, uri: str, budget: Budget) -> None:
         """Make sure that what stands above is stored, as far as it can be had; from the oldest down."""

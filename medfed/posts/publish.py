@@ -8,6 +8,7 @@ from medfed.accounts.promise import promise
 from medfed.activitypub import contexts, render
 from medfed.activitypub.here import Here
 from medfed.activitypub.render import Whole
+from medfed.activitypub.wire import Document
 from medfed.domain.accounts import Account, Handle
 from medfed.domain.cases import Case
 from medfed.domain.interactions import Policy
@@ -16,8 +17,11 @@ from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Gone, Invalid
 from medfed.notifications.notify import notify
 from medfed.posts import inboxes, permission, quoting, read
-from medfed.posts.compose import compose, mentions_of, recompose
-from medfed.storage import accounts, cases, notifications, outbox, posts, quotes, relations, tasks, threads, timelines
+from medfed.posts.carry import carry
+from medfed.posts.compose import compose, mentions_of, recompose, written_into
+from medfed.posts.homes import home_readers
+from medfed.posts.pass_on import pass_on_about
+from medfed.storage import accounts, cases, groups, notifications, outbox, posts, quotes, tasks, threads, timelines
 from medfed.storage.database import Transaction, View
 
 
@@ -56,6 +60,8 @@ async def publish(
         await permission.require(tx, author, parent, "reply")
     attachments = await uploads(tx, author, draft.media_ids)
     composed = compose(here, author, draft, named=named, parent=parent, attachments=attachments, quoted=quoted)
+    if parent is not None:
+        composed = written_into(composed, await _groups_of(tx, parent))
     post = composed.post
     await _refuse_outsiders(tx, here, levels, post, named)
     if quoted is not None:
@@ -76,10 +82,18 @@ async def publish(
             once=f"close-poll/{post.id}",
         )
     whole = await whole_of(tx, here, post, author)
-    await _send(tx, here, levels, whole, "Create")
+    sent = await _send(tx, here, levels, whole, "Create")
     if quoted is not None and quote is not None and quote.state == "pending" and not quoted.local:
         await quoting.ask(tx, here, whole, quoted, await accounts.get(tx, quoted.account_id))
+    named_groups = [mention.account_id for mention in composed.mentions if mention.group]
+    await carry(tx, here, levels, post, author, sent, addressed=named_groups)
     return post
+
+
+async def _groups_of(view: View, parent: Post) -> list[Account]:
+    """The groups, ours and peers', that have passed on what is answered."""
+    known = await accounts.find_many(view, await groups.of_post(view, parent.id))
+    return [account for account in known.values() if account.active]
 
 
 async def _refuse_outsiders(
@@ -126,21 +140,6 @@ async def _tell_members(tx: Transaction, here: Here, author: Account, composed: 
     await timelines.add_to_homes(tx, post.id, homes)
 
 
-async def home_readers(view: View, post: Post, author: Account) -> set[int]:
-    """Members whose home a post belongs into: the author's followers; of a reply, those who also follow whom it
-    answers, so that nobody's home fills with halves of conversations.
-    """
-    followers = set(await relations.local_followers(view, author.id, boost=post.is_boost))
-    answered = post.in_reply_to_account_id
-    if answered is None or answered == author.id:
-        return followers
-    return {
-        follower
-        for follower in followers
-        if follower == answered or await relations.followed_among(view, follower, [answered])
-    }
-
-
 async def whole_of(view: View, here: Here, post: Post, author: Account) -> Whole:
     """A post with everything that is rendered with it."""
     case = (await cases.of_posts(view, [post.id])).get(post.id)
@@ -169,7 +168,7 @@ async def _context_of(view: View, here: Here, post: Post) -> str:
     return here.uris.context(root.uri) if root.local else root.context
 
 
-async def _send(tx: Transaction, here: Here, levels: PeerLevels, whole: Whole, kind: str) -> None:
+async def _send(tx: Transaction, here: Here, levels: PeerLevels, whole: Whole, kind: str) -> Document:
     post, author = whole.post, whole.author
     to = render.addressees(whole)
     activity = render.activity(
@@ -180,8 +179,9 @@ async def _send(tx: Transaction, here: Here, levels: PeerLevels, whole: Whole, k
         to=to.to,
         cc=to.cc,
         published=iso(post.published_at),
+        **render.audience(whole.mentions),
     )
-    await promise(
+    return await promise(
         tx,
         here,
         author,
@@ -242,7 +242,8 @@ async def set_policy(
 
 async def announce_edit(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
     """Tell peers, and members who boosted it, that a post has changed."""
-    await _send(tx, here, levels, await whole_of(tx, here, post, author), "Update")
+    sent = await _send(tx, here, levels, await whole_of(tx, here, post, author), "Update")
+    await pass_on_about(tx, here, post, author, sent, brings=True)
 
 
 async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
@@ -252,13 +253,8 @@ async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Accoun
     if post.is_boost:
         raise Invalid("a boost is undone, not deleted")
     owed = await inboxes.for_withdrawal(tx, levels, post, author)
-    to = render.addressees(await whole_of(tx, here, post, author))
-    await outbox.cancel_unsent(tx, post.id)
-    await outbox.unlist(tx, post.id)
-    await posts.delete(tx, post, actor_uri=author.uri, at=here.now())
-    if post.is_open:
-        await posts.give_to(tx, post.id, posts.EVERYBODY, here.now())
-        await accounts.count_post(tx, author.id, -1)
+    whole = await whole_of(tx, here, post, author)
+    to = render.addressees(whole)
     activity = render.activity(
         "Delete",
         id_=f"{post.uri}#delete",
@@ -266,8 +262,16 @@ async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Accoun
         object_={"id": post.uri, "type": "Tombstone"},
         to=to.to,
         cc=to.cc,
+        **render.audience(whole.mentions),
     )
-    await promise(tx, here, author, activity, owed)
+    await outbox.cancel_unsent(tx, post.id)
+    await outbox.unlist(tx, post.id)
+    sent = await promise(tx, here, author, activity, owed)
+    await pass_on_about(tx, here, post, author, sent, withdraws=True)
+    await posts.delete(tx, post, actor_uri=author.uri, at=here.now())
+    if post.is_open:
+        await posts.give_to(tx, post.id, posts.EVERYBODY, here.now())
+        await accounts.count_post(tx, author.id, -1)
 
 
 async def close_poll(tx: Transaction, here: Here, levels: PeerLevels, post_id: int) -> None:

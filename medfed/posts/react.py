@@ -6,14 +6,16 @@ from medfed.accounts.peers import PeerLevels
 from medfed.accounts.promise import inbox_of, promise
 from medfed.activitypub import render
 from medfed.activitypub.here import Here
+from medfed.activitypub.render import Rendered
 from medfed.domain.accounts import Account
 from medfed.domain.posts import AS_PUBLIC, Composed, Post, Visibility
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Invalid
 from medfed.notifications.notify import notify
 from medfed.posts import inboxes, permission
-from medfed.posts.publish import home_readers
-from medfed.storage import accounts, notifications, outbox, posts, reactions, timelines
+from medfed.posts.homes import home_readers
+from medfed.posts.pass_on import pass_on_about
+from medfed.storage import accounts, groups, notifications, outbox, posts, reactions, timelines
 from medfed.storage.database import Transaction
 
 # ── likes ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -24,10 +26,19 @@ async def like(tx: Transaction, here: Here, member: Account, post: Post) -> None
     await permission.require(tx, member, post, "like")
     uri = here.uris.activity(member.uri, here.ids.new())
     author = await accounts.get(tx, post.account_id)
-    if not await liked(tx, here, member, post, uri) or author.local:
+    if not await liked(tx, here, member, post, uri):
         return
     activity = render.activity("Like", id_=uri, actor_uri=member.uri, object_=post.uri, to=[author.uri])
-    await promise(tx, here, member, activity, [inbox_of(author)])
+    await _tell(tx, here, member, author, post, activity)
+
+
+async def _tell(tx: Transaction, here: Here, member: Account, author: Account, post: Post, activity: Rendered) -> None:
+    """The author of a post learns what a member did to it, and so do the groups that have the post (FEP-1b12)."""
+    known = await accounts.find_many(tx, await groups.of_post(tx, post.id))
+    owed = [inbox_of(each) for each in (author, *known.values()) if not each.local and each.active]
+    if owed or known:
+        sent = await promise(tx, here, member, activity, owed, proven=bool(known))
+        await pass_on_about(tx, here, post, member, sent)
 
 
 async def liked(
@@ -53,11 +64,11 @@ async def liked(
 async def unlike(tx: Transaction, here: Here, member: Account, post: Post) -> None:
     """A member takes a like back."""
     uri = await unliked(tx, member, post)
-    author = await accounts.get(tx, post.account_id)
-    if uri is None or author.local:
+    if uri is None:
         return
+    author = await accounts.get(tx, post.account_id)
     undone = render.activity("Like", id_=uri, actor_uri=member.uri, object_=post.uri)
-    await promise(tx, here, member, _undo(here, member, undone, [author.uri]), [inbox_of(author)])
+    await _tell(tx, here, member, author, post, _undo(here, member, undone, [author.uri]))
 
 
 async def unliked(tx: Transaction, account: Account, post: Post, emoji: str = "") -> str | None:

@@ -16,7 +16,7 @@ from medfed.kernel.html import clean, neutralise, plain, safe_url
 from medfed.kernel.text import fold_hashtag
 from medfed.notifications.notify import notify
 from medfed.posts import permission, quoting
-from medfed.posts.publish import home_readers
+from medfed.posts.homes import home_readers
 from medfed.storage import accounts, cases, emojis, posts, tasks, threads, timelines
 from medfed.storage.database import Transaction
 

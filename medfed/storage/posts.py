@@ -130,7 +130,7 @@ _MERGE_CONVERSATION = sql("UPDATE post SET conversation_id = :to_id WHERE conver
 
 _MENTIONS = sql(
     """
-    SELECT m.post_id, m.account_id, m.silent, a.uri, a.username, a.domain, a.url
+    SELECT m.post_id, m.account_id, m.silent, a.uri, a.username, a.domain, a.url, a.kind
     FROM post_mention m JOIN account a ON a.id = m.account_id
     WHERE m.post_id IN :ids[]
     ORDER BY m.account_id
@@ -444,6 +444,7 @@ async def mentions(view: View, ids: Iterable[int]) -> dict[int, list[Mention]]:
                 handle=f"{row['username']}@{row['domain']}",
                 url=row["url"],
                 silent=bool(row["silent"]),
+                group=row["kind"] == "Group",
             )
             found.setdefault(row["post_id"], []).append(mention)
     return found

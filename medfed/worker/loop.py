@@ -48,7 +48,13 @@ class Worker:
         self._deliverer = Deliverer(instance)
         self._processor = Processor(
             store=instance.store,
-            fetchers=Fetchers(here=instance.here, store=instance.store, lookup=instance.lookup, posts=instance.posts),
+            fetchers=Fetchers(
+                here=instance.here,
+                store=instance.store,
+                lookup=instance.lookup,
+                posts=instance.posts,
+                identifier=instance.identifier,
+            ),
             handling=Handling(here=instance.here, levels=instance.levels),
         )
         self._lines: dict[str, asyncio.Task[None]] = {}

@@ -482,7 +482,7 @@ async def test_an_announce_of_an_activity_is_no_post() -> None:
         create = bob.create(note)
         bob.home.documents[create["id"].removeprefix(bob.home.base)] = create
         nested = alice.activity("Announce", {**create, "object": note | {"content": "<p>Forged</p>"}}, to=[PUBLIC])
-        assert (await alice.tells(lyon, nested)).startswith("refused: Malformed")
+        assert (await alice.tells(lyon, nested)).startswith("refused: PolicyRefusal")
         twice = alice.activity("Announce", alice.activity("Announce", create, to=[PUBLIC]), to=[PUBLIC])
         assert (await alice.tells(lyon, twice)).startswith("refused")
         assert await _stored(lyon, note["id"]) is None

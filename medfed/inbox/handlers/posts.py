@@ -11,7 +11,9 @@ from medfed.inbox.resolve import Resolved
 from medfed.kernel.clock import DAY
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
 from medfed.posts import consents, featured, read, receive
+from medfed.posts.carry import carry
 from medfed.posts.gather import tell_of_answer
+from medfed.posts.pass_on import pass_on_about
 from medfed.storage import accounts, credentials, notifications, posts, reactions, relations
 from medfed.storage import quotes as stored_quotes
 from medfed.storage.database import Transaction, View
@@ -44,6 +46,8 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
     if post is None:
         return "known already"
     await tell_of_answer(tx, use.here, use.levels, post, admitted.actor)
+    named = [each.id for each in resolved.around.addressed.values() if each.local and each.kind == "Group"]
+    await carry(tx, use.here, use.levels, post, admitted.actor, admitted.activity.document, addressed=named)
     return "stored"
 
 
@@ -90,8 +94,11 @@ async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
         return await _create_late(tx, use, admitted, resolved, said)
     if post.account_id != admitted.actor.id:
         raise OriginMismatch("only its author changes a post")
-    revised = await receive.revise(tx, use.here, post, admitted.actor, said, resolved.around)
-    return "revised" if revised else "nothing newer"
+    if not await receive.revise(tx, use.here, post, admitted.actor, said, resolved.around):
+        return "nothing newer"
+    document = admitted.activity.document
+    await pass_on_about(tx, use.here, post, admitted.actor, document, brings=True)
+    return "revised"
 
 
 async def _create_late(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved, said: PeerPost) -> str:
@@ -122,6 +129,8 @@ async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
         return "remembered"
     if post.account_id != admitted.actor.id:
         raise OriginMismatch("only its author deletes a post")
+    document = admitted.activity.document
+    await pass_on_about(tx, use.here, post, admitted.actor, document, withdraws=True)
     await receive.erase(tx, use.here, post, admitted.actor)
     return "erased"
 

@@ -11,6 +11,7 @@ from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
 from medfed.posts import consents, react, read
+from medfed.posts.pass_on import pass_on_about
 from medfed.storage import emojis, posts, reactions, relations
 from medfed.storage.database import Transaction, View
 
@@ -33,7 +34,10 @@ async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Re
     added = await react.liked(
         tx, use.here, admitted.actor, post, admitted.activity.id, emoji=said.emoji, emoji_id=emoji_id
     )
-    return "liked" if added else "was liked already"
+    if not added:
+        return "was liked already"
+    await pass_on_about(tx, use.here, post, admitted.actor, admitted.activity.document)
+    return "liked"
 
 
 async def announce(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
@@ -69,8 +73,7 @@ async def undo_like(tx: Transaction, use: Handling, admitted: Admitted, _resolve
     await posts.bury(tx, admitted.activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
     known = await reactions.by_uri(tx, admitted.activity.object_id, admitted.actor.id)
     if known is not None:
-        await react.unliked(tx, admitted.actor, await posts.get(tx, known[0]), known[1])
-        return "unliked"
+        return await _unliked(tx, use, admitted, *known)
     post = await posts.find_by_uri(tx, reference(undone.get("object")))
     if post is None:
         return "no such post"
@@ -101,8 +104,7 @@ async def undo_by_id(tx: Transaction, use: Handling, admitted: Admitted, resolve
     await posts.bury(tx, activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
     known = await reactions.by_uri(tx, activity.object_id, admitted.actor.id)
     if known is not None:
-        await react.unliked(tx, admitted.actor, await posts.get(tx, known[0]), known[1])
-        return "unliked"
+        return await _unliked(tx, use, admitted, *known)
     return await relating.undo_by_id(tx, admitted)
 
 
@@ -112,6 +114,13 @@ async def _is_let(tx: Transaction, use: Handling, admitted: Admitted, post: Post
         return True
     uri = admitted.activity.id
     return await consents.may_now(tx, use.here, use.levels, post, admitted.actor, deed=deed, object_uri=uri)
+
+
+async def _unliked(tx: Transaction, use: Handling, admitted: Admitted, post_id: int, emoji: str) -> str:
+    post = await posts.get(tx, post_id)
+    await react.unliked(tx, admitted.actor, post, emoji)
+    await pass_on_about(tx, use.here, post, admitted.actor, admitted.activity.document)
+    return "unliked"
 
 
 async def _reachable(view: View, use: Handling, admitted: Admitted) -> Post | None:

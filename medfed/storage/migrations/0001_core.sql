@@ -395,6 +395,30 @@ CREATE TABLE marker (
     PRIMARY KEY (account_id, timeline)
 );
 
+-- Groups that are kept here: what their accounts have besides what every account has. Members follow the account.
+CREATE TABLE community (
+    account_id BIGINT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+    moderated  SMALLINT NOT NULL,                   -- only moderators begin discussions
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE community_moderator (
+    community_id BIGINT NOT NULL REFERENCES community (account_id) ON DELETE CASCADE,
+    account_id   BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    since        BIGINT NOT NULL,
+    PRIMARY KEY (community_id, account_id)
+);
+CREATE INDEX community_moderator_by_account ON community_moderator (account_id);
+
+-- What a group, ours or a peer's, has passed on: discussions, and the answers in them.
+CREATE TABLE community_post (
+    post_id      BIGINT NOT NULL REFERENCES post (id) ON DELETE CASCADE,
+    community_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    at           BIGINT NOT NULL,
+    PRIMARY KEY (post_id, community_id)
+);
+CREATE INDEX community_post_by_community ON community_post (community_id, post_id);
+
 -- ── peers, what they sent, what they are owed ──────────────────────────────────────────────────────────────
 
 CREATE TABLE peer (

@@ -1,0 +1,55 @@
+"""A post is written into a group of ours: the group passes it on, if it is a member's, and remembers it."""
+
+from collections.abc import Iterable
+
+from medfed.accounts.peers import PeerLevels
+from medfed.activitypub.here import Here
+from medfed.activitypub.wire import Document
+from medfed.domain import groups as rules
+from medfed.domain.accounts import Account
+from medfed.domain.groups import Standing
+from medfed.domain.posts import Post
+from medfed.posts import permission, react
+from medfed.posts.pass_on import pass_on
+from medfed.storage import accounts, groups, relations
+from medfed.storage.database import Transaction, View
+
+
+async def carry(
+    tx: Transaction,
+    here: Here,
+    levels: PeerLevels,
+    post: Post,
+    author: Account,
+    activity: Document,
+    *,
+    addressed: Iterable[int],
+) -> None:
+    """The groups of ours that a new post is for, or that have what it answers, pass on the `activity` that brings it.
+
+    `addressed`: groups that the post names, or goes to.
+
+    A discussion's first post is also boosted, for peers that know no groups; its answers are not, as these would
+    fill their readers' homes.
+    """
+    answered = set(await groups.of_post(tx, post.in_reply_to_id)) if post.in_reply_to_id is not None else set[int]()
+    for group in await groups.among(tx, answered.union(addressed)):
+        account = await accounts.get(tx, group.account_id)
+        standing = await _standing(tx, account, post, author, answers=account.id in answered)
+        if not account.active or not rules.takes(group, post, standing):
+            continue
+        await groups.passed_on(tx, account.id, post.id, here.now())
+        await pass_on(tx, here, account, activity, post_id=post.id)
+        if not standing.answers:
+            await react.boost(tx, here, levels, account, post)
+
+
+async def _standing(view: View, group: Account, post: Post, author: Account, *, answers: bool) -> Standing:
+    blocking, _ = await relations.blocks_between(view, group.id, [author.id])
+    return Standing(
+        member=group.id in await relations.followed_among(view, author.id, [group.id]),
+        moderator=await groups.moderates(view, group.id, author.id),
+        let=await permission.ask(view, group, post, "boost") in ("free", "known"),
+        blocked=bool(blocking),
+        answers=answers,
+    )

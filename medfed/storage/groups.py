@@ -1,0 +1,112 @@
+"""Groups: which are ours, who moderates them, and what a group has passed on."""
+
+from collections.abc import Iterable
+
+from medfed.domain.groups import Group
+from medfed.kernel.clock import Millis
+from medfed.storage.database import Row, Transaction, View
+from medfed.storage.statements import sql
+
+_COLUMNS = "c.account_id, c.moderated, c.created_at"
+
+_ADD = sql("INSERT INTO community (account_id, moderated, created_at) VALUES (:account_id, :moderated, :created_at)")
+_CHANGE = sql("UPDATE community SET moderated = :moderated WHERE account_id = :account_id")
+_FIND = sql(f"SELECT {_COLUMNS} FROM community c WHERE c.account_id = :account_id")
+_AMONG = sql(f"SELECT {_COLUMNS} FROM community c WHERE c.account_id IN :ids[]")
+_EVERY = sql(f"SELECT {_COLUMNS} FROM community c ORDER BY c.account_id LIMIT :limit")
+_ADD_MODERATOR = sql(
+    """
+    INSERT INTO community_moderator (community_id, account_id, since) VALUES (:community_id, :account_id, :since)
+    ON CONFLICT DO NOTHING
+    """
+)
+_DROP_MODERATOR = sql("DELETE FROM community_moderator WHERE community_id = :community_id AND account_id = :account_id")
+_MODERATORS = sql(
+    "SELECT account_id FROM community_moderator WHERE community_id = :community_id ORDER BY since, account_id"
+)
+_MODERATES = sql("SELECT 1 FROM community_moderator WHERE community_id = :community_id AND account_id = :account_id")
+_PASSED_ON = sql(
+    """
+    INSERT INTO community_post (post_id, community_id, at) VALUES (:post_id, :community_id, :at)
+    ON CONFLICT DO NOTHING
+    """
+)
+_TAKEN_OUT = sql("DELETE FROM community_post WHERE post_id = :post_id AND community_id = :community_id")
+_OF_POST = sql("SELECT community_id FROM community_post WHERE post_id = :post_id")
+_OURS_OF_POST = sql(
+    f"""
+    SELECT {_COLUMNS} FROM community_post cp JOIN community c ON c.account_id = cp.community_id
+    WHERE cp.post_id = :post_id
+    """
+)
+
+
+async def add(tx: Transaction, group: Group) -> None:
+    """Store a new group, beside its account."""
+    await tx.run(_ADD, account_id=group.account_id, moderated=int(group.moderated), created_at=group.created_at)
+
+
+async def change(tx: Transaction, group: Group) -> None:
+    """Store other rules for a group."""
+    await tx.run(_CHANGE, account_id=group.account_id, moderated=int(group.moderated))
+
+
+async def find(view: View, account_id: int) -> Group | None:
+    """The group whose account this is, if it is one of ours."""
+    row = await view.one_or_none(_FIND, account_id=account_id)
+    return _group(row) if row else None
+
+
+async def among(view: View, ids: Iterable[int]) -> list[Group]:
+    """The groups of ours among these accounts."""
+    wanted = list(set(ids))
+    return [_group(row) for row in await view.all(_AMONG, ids=wanted)] if wanted else []
+
+
+async def every(view: View, *, limit: int = 500) -> list[Group]:
+    """The groups of ours, oldest first."""
+    return [_group(row) for row in await view.all(_EVERY, limit=limit)]
+
+
+async def add_moderator(tx: Transaction, group_id: int, account_id: int, at: Millis) -> None:
+    """From now on, an account moderates a group."""
+    await tx.run(_ADD_MODERATOR, community_id=group_id, account_id=account_id, since=at)
+
+
+async def drop_moderator(tx: Transaction, group_id: int, account_id: int) -> bool:
+    """An account no longer moderates a group; False if it did not."""
+    return await tx.run(_DROP_MODERATOR, community_id=group_id, account_id=account_id) > 0
+
+
+async def moderators(view: View, group_id: int) -> list[int]:
+    """Accounts that moderate a group, longest first."""
+    return [row["account_id"] for row in await view.all(_MODERATORS, community_id=group_id)]
+
+
+async def moderates(view: View, group_id: int, account_id: int) -> bool:
+    """Whether an account moderates a group."""
+    return await view.value(_MODERATES, community_id=group_id, account_id=account_id) is not None
+
+
+async def passed_on(tx: Transaction, group_id: int, post_id: int, at: Millis) -> None:
+    """A group, ours or a peer's, has passed a post on."""
+    await tx.run(_PASSED_ON, post_id=post_id, community_id=group_id, at=at)
+
+
+async def taken_out(tx: Transaction, group_id: int, post_id: int) -> bool:
+    """A group no longer has a post; False if it had not."""
+    return await tx.run(_TAKEN_OUT, post_id=post_id, community_id=group_id) > 0
+
+
+async def of_post(view: View, post_id: int) -> list[int]:
+    """Accounts of the groups, ours and peers', that have passed a post on."""
+    return [row["community_id"] for row in await view.all(_OF_POST, post_id=post_id)]
+
+
+async def ours_of_post(view: View, post_id: int) -> list[Group]:
+    """The groups of ours that have passed a post on."""
+    return [_group(row) for row in await view.all(_OURS_OF_POST, post_id=post_id)]
+
+
+def _group(row: Row) -> Group:
+    return Group(account_id=row["account_id"], moderated=bool(row["moderated"]), created_at=row["created_at"])
