@@ -164,7 +164,7 @@ class ResponseReader:
         decoded = data if self._decoder is None else self._decode(self._decoder, data)
         room = self._limit - self._size
         if len(decoded) > room:
-            self._overflow()
+            self._fail(self._too_large("body"))
             decoded = decoded[:room]
         self._size += len(decoded)
         self._body.append(decoded)
@@ -180,7 +180,7 @@ class ResponseReader:
         if self.status == 0:
             self._next_after_interim()
         elif self._truncated_coding() and self._encoded:
-            self._failure = Unreachable("a compressed body without its end", host=self._host)
+            self._fail(Unreachable("a compressed body without its end", host=self._host))
         else:
             self._finish(keep_alive=self._parser.should_keep_alive())
 
@@ -198,10 +198,8 @@ class ResponseReader:
             self._decoder = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
         elif codings == [b"deflate"]:
             self._decoder = zlib.decompressobj()
-        elif self._needs_all():
-            self._failure = RemoteRefused("unknown content coding", host=self._host, remote_status=self.status)
         else:
-            self._finish_without_the_rest()
+            self._fail(RemoteRefused("unknown content coding", host=self._host, remote_status=self.status))
 
     def _needs_all(self) -> bool:
         return self._whole and 200 <= self.status < 300
@@ -214,22 +212,20 @@ class ResponseReader:
         try:
             decoded = decoder.decompress(data, room + 1)
         except zlib.error:
-            self._failure = Unreachable("a garbled compressed body", host=self._host)
+            self._fail(Unreachable("a garbled compressed body", host=self._host))
             return b""
         size = self._size + len(decoded)
         if size > _RATIO_FLOOR and size > self._encoded * limits.DECOMPRESSION_RATIO:
-            self._failure = self._too_large("compression ratio")
+            self._fail(self._too_large("compression ratio"))
         return decoded
 
-    def _overflow(self) -> None:
+    def _fail(self, failure: RemoteFailure) -> None:
+        """What is wrong with a body matters where it is wanted; else the status is all that the caller needs."""
         if self._needs_all():
-            self._failure = self._too_large("body")
+            self._failure = failure
         else:
-            self._finish_without_the_rest()
-
-    def _finish_without_the_rest(self) -> None:
-        # The status is all that the caller needs; the rest of the body goes with the connection.
-        self._finish(keep_alive=False)
+            # The rest of the body goes with the connection.
+            self._finish(keep_alive=False)
 
     def _finish(self, *, keep_alive: bool) -> None:
         self.done = True

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from medfed.kernel.errors import Unreachable
-from medfed.net.message import OutgoingRequest, Response
+from medfed.net.message import OutgoingRequest, Response, Transport
 from medfed.net.reader import ResponseReader
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -28,6 +28,8 @@ class PretendInternet:
     crashes: list[Exception] = field(default_factory=list)
     loses: Callable[[OutgoingRequest], bool] | None = None
     """Whether the answer to a request is lost on its way back, when it has taken effect."""
+    beyond: Transport | None = None
+    """Where requests go whose host nobody plays; without it, such a host is down."""
     _apps: dict[str, AsgiApp] = field(default_factory=dict)
     _down: set[str] = field(default_factory=set)
     _delay: dict[str, float] = field(default_factory=dict)
@@ -58,6 +60,8 @@ class PretendInternet:
         self.requests.append(request)
         authority = request.authority
         app = self._apps.get(authority)
+        if app is None and self.beyond is not None:
+            return await self.beyond.send(request, timeout, limit)
         if app is None or authority in self._down:
             raise Unreachable("cannot connect: pretend outage", host=authority)
         delay = self._delay.get(authority, 0.0)
@@ -71,7 +75,9 @@ class PretendInternet:
         return response
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Nothing is open but what lies beyond."""
+        if self.beyond is not None:
+            await self.beyond.aclose()
 
     async def _deliver(self, app: AsgiApp, request: OutgoingRequest, within: float, limit: int) -> Response:
         exchange = _Exchange(request)

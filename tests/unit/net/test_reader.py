@@ -198,6 +198,14 @@ def test_of_an_error_page_the_status_is_kept_and_the_excess_is_not(coding: str) 
     assert len(reader.body) <= LIMIT
 
 
+@pytest.mark.case("X12")
+@pytest.mark.parametrize("body", [b"garbage", gzip.compress(b"x" * 50)[:-9], gzip.compress(b"x" * 10**6)])
+@pytest.mark.parametrize(("status", "whole"), [(202, False), (410, True)])
+def test_a_compressed_body_that_nobody_reads_may_be_broken(body: bytes, status: int, whole: bool) -> None:
+    reader = read(response("Content-Encoding: gzip", status=status, body=body), whole=whole)
+    assert (reader.done, reader.status, reader.keep_alive) == (True, status, False)
+
+
 def test_of_the_answer_to_a_delivery_the_excess_is_cut_off() -> None:
     reader = read(response(status=202, body=b"x" * 100), limit=10, whole=False)
     assert (reader.done, reader.status, reader.body, reader.keep_alive) == (True, 202, b"x" * 10, False)
