@@ -5,11 +5,12 @@ from typing import Final
 
 from medfed.accounts.promise import WAKE as DELIVERY
 from medfed.activitypub.here import Here
-from medfed.domain.accounts import is_authority
+from medfed.domain.accounts import Account, is_authority
 from medfed.domain.peers import Level, Mode, Peer, default_level
 from medfed.kernel.errors import Invalid
 from medfed.storage import accounts, moderation, outbox, peers
 from medfed.storage.database import Store, Transaction
+from medfed.storage.outbox import Followers
 
 WAKE: Final = "peers"
 """The channel that tells every process that a level has changed."""
@@ -36,6 +37,11 @@ class PeerLevels:
     def is_trusted(self, authority: str) -> bool:
         """Whether this peer may hold what is for verified practitioners."""
         return self.of(authority) is Level.TRUSTED
+
+    def followers_of(self, account: Account, *, trusted: bool = False) -> Followers:
+        """The followers of an account on peers that are not blocked, or that are trusted."""
+        levels = [Level.TRUSTED] if trusted else [level for level in Level if level is not Level.BLOCKED]
+        return Followers(account_id=account.id, levels=tuple(levels), unjudged=self._default)
 
     def replace(self, known: Sequence[Peer]) -> None:
         """Take over what the database says."""

@@ -12,7 +12,7 @@ from medfed.domain.interactions import QUOTE_CHOICES
 from medfed.kernel import text
 from medfed.kernel.errors import Invalid
 from medfed.kernel.html import from_text, neutralise
-from medfed.storage import accounts, outbox
+from medfed.storage import accounts
 from medfed.storage.database import Transaction
 
 T = TypeVar("T")
@@ -64,9 +64,7 @@ async def edit(tx: Transaction, here: Here, levels: PeerLevels, account: Account
 
 async def announce(tx: Transaction, here: Here, levels: PeerLevels, account: Account) -> None:
     """Send the account's actor document to everybody who follows it."""
-    inboxes = await outbox.follower_inboxes(tx, account.id)
-    allowed = [inbox for inbox in inboxes if not levels.is_blocked(inbox.host)]
-    await promise_profile(tx, here, account, allowed)
+    await promise_profile(tx, here, account, [levels.followers_of(account)])
 
 
 async def prefer(

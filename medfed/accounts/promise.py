@@ -13,7 +13,7 @@ from medfed.domain.posts import AS_PUBLIC
 from medfed.kernel.clock import DAY
 from medfed.storage import accounts, groups, outbox
 from medfed.storage.database import Transaction
-from medfed.storage.outbox import Inbox, Outgoing
+from medfed.storage.outbox import Inbox, Outgoing, Recipient
 
 KEEP: Final = 7 * DAY
 KEEP_WITHDRAWALS: Final = 30 * DAY
@@ -29,14 +29,14 @@ async def promise(
     here: Here,
     author: Account,
     activity: Rendered,
-    inboxes: Iterable[Inbox],
+    recipients: Iterable[Recipient],
     *,
     post_id: int | None = None,
     listed: bool = False,
     proven: bool = False,
     context: Sequence[object] = contexts.ACTIVITY,
 ) -> Rendered:
-    """Owe `activity` to `inboxes`; the document as it is sent.
+    """Owe `activity` to `recipients`; the document as it is sent.
 
     A public one carries a proof by the author's Ed25519 key (FEP-8b32), and so does one that others will pass on
     (`proven`).
@@ -62,15 +62,14 @@ async def promise(
             listed=listed,
             to_followers=author.followers_uri in _recipients(activity),
         ),
-        inboxes,
-        here.ids.new,
+        recipients,
     )
     tx.wake(WAKE)
     return document
 
 
-async def promise_profile(tx: Transaction, here: Here, account: Account, inboxes: Iterable[Inbox]) -> None:
-    """Owe `inboxes` the account's actor document as it is now."""
+async def promise_profile(tx: Transaction, here: Here, account: Account, recipients: Iterable[Recipient]) -> None:
+    """Owe `recipients` the account's actor document as it is now."""
     actor = render.actor(
         here.uris, account, await accounts.keys(tx, account.id), group=await groups.find(tx, account.id)
     )
@@ -83,7 +82,7 @@ async def promise_profile(tx: Transaction, here: Here, account: Account, inboxes
         to=[AS_PUBLIC],
         cc=[account.followers_uri],
     )
-    await promise(tx, here, account, update, inboxes, context=contexts.ACTOR)
+    await promise(tx, here, account, update, recipients, context=contexts.ACTOR)
 
 
 def is_public(activity: Rendered) -> bool:

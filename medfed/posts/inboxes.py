@@ -9,10 +9,10 @@ from medfed.domain.peers import Level
 from medfed.domain.posts import Post
 from medfed.storage import accounts, outbox, posts
 from medfed.storage.database import View
-from medfed.storage.outbox import Inbox
+from medfed.storage.outbox import Inbox, Recipient
 
 
-async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Inbox]:
+async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Recipient]:
     """The inboxes of a new or edited post.
 
     Followers by their shared inboxes, whoever is addressed, and the author of what is answered. A direct post
@@ -22,14 +22,13 @@ async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) 
     """
     named = await _addressed(view, post)
     if post.visibility == "direct":
-        return _allowed([inbox_of(account) for account in named], levels, post)
+        return [*_allowed([inbox_of(account) for account in named], levels, post)]
     if post.visibility == "verified" and not await _begins_here(view, post):
-        return _allowed(await _speaking(view, post), levels, post)
+        return [*_allowed(await _speaking(view, post), levels, post)]
     found = [shared_inbox_of(account) for account in named]
-    found += await outbox.follower_inboxes(view, author.id)
     if post.visibility == "verified" and post.conversation_id != post.id:
         found += await outbox.inboxes_on(view, await posts.given_to(view, post.conversation_id))
-    return _allowed(found, levels, post)
+    return [*_allowed(found, levels, post), levels.followers_of(author, trusted=post.visibility == "verified")]
 
 
 async def _begins_here(view: View, post: Post) -> bool:
@@ -44,22 +43,22 @@ async def _speaking(view: View, post: Post) -> list[Inbox]:
     return [shared_inbox_of(account) for account in known.values() if not account.local and account.active]
 
 
-async def for_withdrawal(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Inbox]:
+async def for_withdrawal(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Recipient]:
     """The inboxes of a Delete: everybody who may hold the post, whatever has changed since (J05, N20)."""
     given = await outbox.inboxes_on(view, await posts.given_to(view, post.id))
     if post.visibility == "verified":
         return [inbox for inbox in _distinct(given) if not levels.is_blocked(inbox.host)]
     named = [shared_inbox_of(account) for account in await _addressed(view, post)]
-    followers = await outbox.follower_inboxes(view, author.id) if post.visibility in ("public", "unlisted") else []
-    return [inbox for inbox in _distinct([*given, *named, *followers]) if not levels.is_blocked(inbox.host)]
+    followers = [levels.followers_of(author)] if post.visibility in ("public", "unlisted") else []
+    return [*(inbox for inbox in _distinct([*given, *named]) if not levels.is_blocked(inbox.host)), *followers]
 
 
-async def for_boost(view: View, levels: PeerLevels, booster: Account, author: Account) -> list[Inbox]:
+def for_boost(levels: PeerLevels, booster: Account, author: Account) -> list[Recipient]:
     """The inboxes of an Announce: the booster's followers, and the author of what is boosted."""
-    found = await outbox.follower_inboxes(view, booster.id)
-    if not author.local:
-        found.append(shared_inbox_of(author))
-    return [inbox for inbox in _distinct(found) if not levels.is_blocked(inbox.host)]
+    owed: list[Recipient] = [levels.followers_of(booster)]
+    if not author.local and not levels.is_blocked(author.host):
+        owed.append(shared_inbox_of(author))
+    return owed
 
 
 async def _addressed(view: View, post: Post) -> list[Account]:

@@ -98,7 +98,7 @@ async def boost(
     passed = _boost(here, member, post, id_, here.uris.activity(member.uri, id_), _no_wider(visibility, post))
     await boosted(tx, here, member, post, passed)
     author = await accounts.get(tx, post.account_id)
-    owed = await inboxes.for_boost(tx, levels, member, author)
+    owed = inboxes.for_boost(levels, member, author)
     activity = _announce(passed, member, post, author)
     await promise(
         tx, here, member, activity, owed, post_id=passed.id, listed=passed.visibility in ("public", "unlisted")
@@ -138,7 +138,7 @@ async def unboost(tx: Transaction, here: Here, levels: PeerLevels, member: Accou
     if passed is None:
         return
     author = await accounts.get(tx, post.account_id)
-    owed = await inboxes.for_boost(tx, levels, member, author)
+    owed = inboxes.for_boost(levels, member, author)
     undone = _announce(passed, member, post, author)
     await outbox.unlist(tx, passed.id)
     await unboosted(tx, here, member, post, passed)

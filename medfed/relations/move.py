@@ -16,7 +16,7 @@ from medfed.domain.accounts import Account, parse_handle
 from medfed.kernel.clock import DAY, Millis, iso
 from medfed.kernel.errors import Conflict, Forbidden, Invalid, OriginMismatch, PolicyRefusal
 from medfed.relations import follow as relating
-from medfed.storage import accounts, moderation, outbox, relations
+from medfed.storage import accounts, moderation, relations
 from medfed.storage.database import Transaction
 
 ALIASES: Final = 10
@@ -146,7 +146,6 @@ async def move(tx: Transaction, here: Here, levels: PeerLevels, member: Account,
     if new.moved_to or not new.active or new.kind == "Application" or levels.is_blocked(new.host):
         says = f"@{new.acct} has moved on, or is closed"
         raise Invalid(says, {"target": says})
-    owed = [inbox for inbox in await outbox.follower_inboxes(tx, member.id) if not levels.is_blocked(inbox.host)]
     gone = replace(member, moved_to=new.uri, updated_at=now)
     await accounts.store(tx, gone)
     await announce(tx, here, levels, gone)
@@ -158,7 +157,7 @@ async def move(tx: Transaction, here: Here, levels: PeerLevels, member: Account,
         to=[member.followers_uri],
         target=new.uri,
     )
-    await promise(tx, here, member, activity, owed)
+    await promise(tx, here, member, activity, [levels.followers_of(member)])
     await moved(tx, here, member, new)
     await moderation.record(tx, at=now, actor=by, action="member.move", subject=member.uri, detail={"target": new.uri})
 

@@ -1,8 +1,8 @@
 """What we owe to peers: activities, and one delivery for each inbox that is to have them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final, TypeAlias
 
 from medfed.kernel.clock import Millis
 from medfed.kernel.paging import Page
@@ -18,8 +18,20 @@ _ADD = sql(
 )
 _OWE = sql(
     """
-    INSERT INTO delivery (id, activity_id, host, inbox, state, attempts, next_at, last_error)
-    VALUES (:id, :activity_id, :host, :inbox, 'waiting', 0, :at, '')
+    INSERT INTO delivery (activity_id, host, inbox, state, attempts, next_at, last_error)
+    VALUES (:activity_id, :host, :inbox, 'waiting', 0, :at, '')
+    ON CONFLICT (activity_id, inbox) DO NOTHING
+    """
+)
+_OWE_FOLLOWERS = sql(
+    """
+    INSERT INTO delivery (activity_id, host, inbox, state, attempts, next_at, last_error)
+    SELECT DISTINCT CAST(:activity_id AS BIGINT), a.host,
+           CASE WHEN a.shared_inbox <> '' THEN a.shared_inbox ELSE a.inbox END, 'waiting', 0, CAST(:at AS BIGINT), ''
+    FROM follow f JOIN account a ON a.id = f.follower_id LEFT JOIN peer p ON p.domain = a.host
+    WHERE f.target_id = :account_id AND f.state = 'accepted' AND a.local = 0
+      AND a.suspended_at IS NULL AND a.gone_at IS NULL AND a.inbox <> ''
+      AND CASE WHEN COALESCE(p.level, '') = '' THEN CAST(:unjudged AS TEXT) ELSE p.level END IN :levels[text]
     ON CONFLICT (activity_id, inbox) DO NOTHING
     """
 )
@@ -31,8 +43,13 @@ _FOLLOWER_INBOXES = sql(
       AND a.suspended_at IS NULL AND a.gone_at IS NULL AND a.inbox <> ''
     """
 )
-_REMEMBER_HOST = sql(
-    "INSERT INTO post_distribution (post_id, host, at) VALUES (:post_id, :host, :at) ON CONFLICT DO NOTHING"
+_REMEMBER_HOSTS = sql(
+    """
+    INSERT INTO post_distribution (post_id, host, at)
+    SELECT DISTINCT CAST(:post_id AS BIGINT), d.host, CAST(:at AS BIGINT) FROM delivery d
+    WHERE d.activity_id = :activity_id
+    ON CONFLICT DO NOTHING
+    """
 )
 _INBOXES_ON = sql(
     """
@@ -162,6 +179,22 @@ class Inbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Followers:
+    """The inboxes of an author's followers elsewhere, on peers of these levels.
+
+    Named, not listed: the database writes the deliveries down by itself, however many they are.
+    """
+
+    account_id: int
+    levels: tuple[str, ...]
+    unjudged: str
+    """The level of a peer that no admin has judged."""
+
+
+Recipient: TypeAlias = Inbox | Followers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One activity owed to one inbox."""
 
@@ -183,8 +216,8 @@ class Delivery:
     """Of the post, which never changes; None when there is none, or no more."""
 
 
-async def enqueue(tx: Transaction, activity: Outgoing, inboxes: Iterable[Inbox], next_id: Any) -> int:
-    """Store an activity with one delivery per distinct inbox; how many. `next_id` mints delivery ids, in order.
+async def enqueue(tx: Transaction, activity: Outgoing, recipients: Iterable[Recipient]) -> int:
+    """Store an activity with one delivery per distinct inbox; how many.
 
     Called in the transaction of what the activity tells, so that promise and effect commit together.
     """
@@ -201,24 +234,18 @@ async def enqueue(tx: Transaction, activity: Outgoing, inboxes: Iterable[Inbox],
         keep_until=activity.keep_until,
         created_at=activity.created_at,
     )
-    owed = {inbox.url: inbox for inbox in inboxes}
-    rows = [
-        {
-            "id": next_id(),
-            "activity_id": activity.id,
-            "host": inbox.host,
-            "inbox": inbox.url,
-            "at": activity.created_at,
-        }
-        for inbox in owed.values()
-    ]
-    if rows:
+    found = list(recipients)
+    owed = {inbox.url: inbox for inbox in found if isinstance(inbox, Inbox)}
+    at, written = activity.created_at, len(owed)
+    if owed:
+        rows = [{"activity_id": activity.id, "host": i.host, "inbox": i.url, "at": at} for i in owed.values()]
         await tx.run_many(_OWE, rows)
-    if rows and activity.post_id is not None:
-        at = activity.created_at
-        hosts = {inbox.host for inbox in owed.values()}
-        await tx.run_many(_REMEMBER_HOST, [{"post_id": activity.post_id, "host": host, "at": at} for host in hosts])
-    return len(rows)
+    for each in found:
+        if isinstance(each, Followers):
+            written += await tx.run(_OWE_FOLLOWERS, activity_id=activity.id, at=at, **asdict(each))
+    if written and activity.post_id is not None:
+        await tx.run(_REMEMBER_HOSTS, post_id=activity.post_id, activity_id=activity.id, at=at)
+    return written
 
 
 async def follower_inboxes(view: View, account_id: int) -> list[Inbox]:

@@ -9,14 +9,16 @@ import pytest
 from medfed.delivery.hosts import ASIDE_AFTER
 from medfed.delivery.send import DOUBTFUL_LANES, LANES, Deliverer
 from medfed.domain.peers import Level
-from medfed.domain.posts import Post
+from medfed.domain.posts import Post, Requirement, Visibility
 from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND
 from medfed.kernel.paging import Page
 from medfed.storage import moderation, outbox, posts
 from medfed.storage.statements import sql
+from tests.federation.conftest import Open
 from tests.support.stranger import Document, Puppet, Stranger
 from tests.support.world import Site, World, a_world
 
+PHYSICIANS = Requirement(professions=("physician",))
 _OWED = sql(
     """
     SELECT d.inbox, d.state, d.host, o.kind, o.keep_until, o.created_at FROM delivery d
@@ -78,6 +80,55 @@ async def test_a_post_and_what_is_owed_for_it_come_together_or_not_at_all(monkey
             patch.setattr(outbox, "enqueue", breaks)
             await lyon.publishes("dr-roy", "Dermatose inhabituelle")
         assert await lyon.contents() == before
+
+
+@pytest.mark.case("J01")
+async def test_the_database_writes_down_what_each_peer_may_have_and_no_more(open_world: Open) -> None:
+    async with open_world("lyon.test", federation={"mode": "allowlist"}) as world:
+        lyon = world["lyon.test"]
+        for host, level in (("trusted", Level.TRUSTED), ("known", Level.FEDERATED), ("limited", Level.LIMITED)):
+            await lyon.judges(f"{host}.test", level)
+            for name in ("a", "b"):
+                await _reader(world, f"{host}.test", name)
+        await lyon.judges("late.test", Level.FEDERATED)
+        await _reader(world, "late.test")
+        await lyon.judges("late.test", None)
+        alone = Stranger(world, "alone.test")
+        await lyon.judges("alone.test", Level.FEDERATED)
+        for name in ("a", "b"):
+            puppet = alone.person(name, endpoints=None)
+            await puppet.tells(lyon, puppet.activity("Follow", (await lyon.member("dr-roy")).uri))
+        await world.settle()
+        cases: tuple[tuple[Visibility, list[str]], ...] = (
+            ("public", ["alone", "alone", "known", "limited", "trusted"]),
+            ("followers", ["alone", "alone", "known", "limited", "trusted"]),
+            ("verified", ["trusted"]),
+            ("direct", []),
+        )
+        for visibility, hosts in cases:
+            text = "Pour @a@known.test" if visibility == "public" else "Dermatose inhabituelle"
+            only: dict[str, Any] = {"requires": PHYSICIANS} if visibility == "verified" else {}
+            post = await lyon.publishes("dr-roy", text, visibility=visibility, **only)
+            assert sorted(row["host"] for row in await _owed(lyon)) == [f"{host}.test" for host in hosts], visibility
+            async with lyon.instance.store.view() as view:
+                assert set(await posts.given_to(view, post.id)) == {f"{host}.test" for host in hosts}
+            for host in {row["host"] for row in await _owed(lyon)}:
+                async with lyon.instance.store.transaction("drop") as tx:
+                    await outbox.drop(tx, host)
+
+
+async def test_the_number_of_a_delivery_is_never_given_again(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        await _reader(world)
+        seen = []
+        for number in range(3):
+            await lyon.publishes("dr-roy", f"Cas {number}")
+            async with lyon.instance.store.transaction("drop") as tx:
+                (owed,) = await outbox.lane(tx, "peer.test", 10)
+                seen.append(owed.id)
+                assert await outbox.drop(tx, "peer.test") == 1
+        assert seen == sorted(set(seen))
 
 
 @pytest.mark.case("J02", "J03", "J06")

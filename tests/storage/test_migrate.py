@@ -27,7 +27,7 @@ _COLUMNS = sql(
     """
     SELECT m.name AS tbl, c.name AS col, c.type AS type, c."notnull" OR c.pk > 0 AS needed, c.pk > 0 AS pk
     FROM sqlite_schema m, pragma_table_info(m.name) c
-    WHERE m.type = 'table' AND m.sql LIKE 'CREATE TABLE%'
+    WHERE m.type = 'table' AND m.sql LIKE 'CREATE TABLE%' AND m.name <> 'sqlite_sequence'
     """,
     postgres="""
     SELECT c.table_name AS tbl, c.column_name AS col, c.data_type AS type, c.is_nullable = 'NO' AS needed,

@@ -227,7 +227,7 @@ class Site:
     async def _own(self, view: View, post: Post) -> Post:
         return await posts.get(view, post.id)
 
-    async def judges(self, domain: str, level: Level) -> None:
+    async def judges(self, domain: str, level: Level | None) -> None:
         """An admin sets the level of a peer."""
         async with self.instance.store.transaction("set level") as tx:
             await set_level(tx, self.instance.here, domain, level, by="test")

@@ -652,7 +652,7 @@ async def test_an_administrator_sees_what_peers_are_owed_tries_again_and_drops(l
     )  # fmt: skip
     async with lyon.instance.store.transaction("owe") as tx:
         inboxes = [outbox.Inbox(host=host, url=f"https://{host}/inbox") for host in ("lille.test", "nantes.test")]
-        await outbox.enqueue(tx, activity, inboxes, new_id)
+        await outbox.enqueue(tx, activity, inboxes)
         (owed,) = await outbox.lane(tx, "lille.test", 1)
         await outbox.park(tx, owed.id, "RemoteRefused: <b>403</b>")
     page = (await boss.get("/admin/queue")).text
