@@ -21,6 +21,7 @@ from medfed.app import build_app
 from medfed.cli import actions, remote
 from medfed.cli.modes import warnings
 from medfed.cli.output import failures, say
+from medfed.cli.patience import Patience
 from medfed.cli.ready import ready
 from medfed.cli.setup import make_identity
 from medfed.instance import Instance, open_instance
@@ -93,7 +94,7 @@ async def _serve(
         for warning in warnings(settings):
             say(f"WARNING: {warning}")
         app = build_app(instance, worker=Worker(instance) if work else None)
-        server = _Server(_configured(app, host, port, fd))
+        server = _Server(configured(app, host, port, fd))
         gc.freeze()  # what is there by now stays: the collector need not look at it again
         async with _door(instance):
             await server.serve()
@@ -165,14 +166,15 @@ def _begin() -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
-def _configured(app: Any, host: str, port: int, fd: int | None) -> uvicorn.Config:
+def configured(app: Any, host: str, port: int, fd: int | None) -> uvicorn.Config:
+    """How this server is run; port 0: any that is free."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         fd=fd,
         loop="none",
-        http="httptools",
+        http=Patience,
         ws="none",
         lifespan="on",
         log_config=None,

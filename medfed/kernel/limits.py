@@ -17,6 +17,13 @@ UPLOAD_BODY: Final = 41 * MIB
 IMAGE_BYTES: Final = 40 * MIB
 IMAGE_PIXELS: Final = 33_200_000
 
+REQUEST_HEAD: Final = 64 * KIB
+REQUEST_HEAD_SECONDS: Final = 10.0
+REQUEST_BODY_SECONDS: Final = 20.0
+"""How often a body that is still coming is looked at."""
+REQUEST_BODY_RATE: Final = 1 * KIB
+"""The fewest bytes a second that a body may bring."""
+
 REDIRECTS: Final = 3
 DNS_TIMEOUT: Final = 5.0
 CONNECT_TIMEOUT: Final = 5.0
@@ -52,6 +59,8 @@ SIGNATURE_COMPONENTS: Final = 32
 """What a peer may ask one signature of ours to cover."""
 KNOCKS: Final = 3
 """How often one request is made, signed otherwise each time, until a peer takes it."""
+RUMOURS_PER_HOST: Final = 60
+"""What one host may pass on within ten minutes of what others said and have not proven; their servers are asked."""
 KEY_ID: Final = 2_048
 PROOFS: Final = 8
 PUBLIC_KEY_PEM: Final = 4 * KIB
