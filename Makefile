@@ -73,6 +73,7 @@ lock: ## renew requirements/*.lock after a change of pyproject.toml (ARGS=--upgr
 	$(LOCK) $(ARGS) --group e2e --group deploy-lint -c requirements/dev.lock -o requirements/extras.lock
 	echo uv | $(LOCK) $(ARGS) - -o requirements/installer.lock
 	echo toot | $(LOCK) $(ARGS) - -o requirements/clients.lock
+	printf 'apsig\nbovine\n' | $(LOCK) $(ARGS) - -o requirements/libraries.lock
 
 messages: ## collect the texts of the pages into the French catalogue and compile it
 	@$(SETUP) dev

@@ -6,6 +6,7 @@
 | driver and axe   | tests in a real browser      | requirements/extras.lock                                       |
 | hadolint         | tests/test_deploy.py         | requirements/extras.lock                                       |
 | toot             | tests/clients                | requirements/clients.lock, in an environment below .tools      |
+| bovine and apsig | tests/interop                | requirements/libraries.lock, in an environment below .tools    |
 | Chromium         | tests in a real browser      | PATH, else apt as root                                         |
 | Node and npm     | the peer, and masto          | PATH, else apt as root                                         |
 | nginx, Caddy     | tests/test_deploy.py         | PATH, else Debian's packages unpacked below .tools: no root    |
@@ -30,8 +31,8 @@ import bootstrap
 
 UNPACKED = bootstrap.TOOLS / "debian"
 YAML = UNPACKED / "usr/lib/python3/dist-packages/yaml"
-CLIENTS = bootstrap.TOOLS / "clients"
-CLIENTS_LOCK = bootstrap.LOCKS / "clients.lock"
+APART = {"clients": "toot", "libraries": "bovine and apsig"}
+"""Environments of their own, below .tools: what is locked there is not what we are locked to."""
 NODE_FLOOR = (20,)
 APT_TIMEOUT_SECONDS = 600
 
@@ -41,7 +42,8 @@ def main() -> int:
         bootstrap.say("MEDFED_EXTRAS=no: nothing beyond Python is fetched")
         return 0
     python_extras()
-    command_line_client()
+    for name, what in APART.items():
+        environment_apart(name, what)
     unpack_missing()
     install_missing({"chromium": ["chromium"], "node": ["nodejs"], "npm": ["npm"]})
     for sentence in missing():
@@ -55,30 +57,31 @@ def python_extras() -> None:
         bootstrap.say("the browser driver, axe and hadolint are not available: their packages could not be installed")
 
 
-def command_line_client() -> None:
-    """toot, in an environment of its own: what it is locked to is not what we are locked to."""
-    stamp, wanted = CLIENTS / "installed", hashlib.sha256(CLIENTS_LOCK.read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and bootstrap.runs(CLIENTS / "bin" / "python"):
+def environment_apart(name: str, what: str) -> None:
+    """Install requirements/NAME.lock into .tools/NAME, unless that is done."""
+    folder, lock = bootstrap.TOOLS / name, bootstrap.LOCKS / f"{name}.lock"
+    stamp, wanted = folder / "installed", hashlib.sha256(lock.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and bootstrap.runs(folder / "bin" / "python"):
         return
-    bootstrap.say("installing toot into an environment of its own")
+    bootstrap.say(f"installing {what} into an environment of its own")
     try:
         python = bootstrap.suitable_python()
-        bootstrap.finish([python, "-m", "venv", "--clear", "--without-pip", str(CLIENTS)], "no environment for toot")
-        bootstrap.finish(client_installer(python), "the packages of toot could not be installed")
+        bootstrap.finish([python, "-m", "venv", "--clear", "--without-pip", str(folder)], f"no environment for {what}")
+        bootstrap.finish(installer(python, folder, lock), f"the packages of {what} could not be installed")
     except bootstrap.SetupError as error:
-        bootstrap.say(f"toot is not available: {error}")
+        bootstrap.say(f"{what} is not available: {error}")
         return
     stamp.write_text(wanted, encoding="utf-8")
 
 
-def client_installer(python: str) -> list[str]:
-    own = CLIENTS / "bin" / "python"
+def installer(python: str, folder: Path, lock: Path) -> list[str]:
+    own = folder / "bin" / "python"
     uv = bootstrap.uv_command(python)
     if uv:
         options = ["--quiet", "--compile-bytecode", "--require-hashes", "--python", str(own)]
-        return [uv, "pip", "sync", *options, str(CLIENTS_LOCK)]
+        return [uv, "pip", "sync", *options, str(lock)]
     pip = bootstrap.pip_command(python, into=own)
-    return [*pip, "install", "--quiet", "--require-hashes", "--no-deps", "--requirement", str(CLIENTS_LOCK)]
+    return [*pip, "install", "--quiet", "--require-hashes", "--no-deps", "--requirement", str(lock)]
 
 
 def unpack_missing() -> None:
@@ -150,8 +153,11 @@ def missing() -> list[str]:
         why = f"this system offers Node {offered[0]}; install a newer one yourself" if older else apt_word
         sentences.append(f"no Node {NODE_FLOOR[0]} with npm, so the independent peer and masto skip: {why}")
     sentences.extend(f"no {name}, so its check of deploy/ skips" for name in ("nginx", "caddy") if not tool(name))
-    if not (CLIENTS / "installed").exists():
-        sentences.append("no toot, so its tests skip: its packages could not be installed")
+    sentences.extend(
+        f"no {what}, so their tests skip: the packages could not be installed"
+        for name, what in APART.items()
+        if not (bootstrap.TOOLS / name / "installed").exists()
+    )
     if not YAML.exists():
         sentences.append("no YAML reader, so the compose files are not read")
     if not tool("systemd-analyze"):

@@ -59,6 +59,8 @@ def read(request: SignedRequest, now: Millis) -> SignatureClaim:
     _check_host(request)
     if "digest" in parameters.covered:
         digests.verify_digest(request.values("digest"), request.body)
+    if "content-digest" in parameters.covered:
+        digests.verify_content_digest(request.values("content-digest"), request.body)
     return SignatureClaim(
         key_id=parameters.key_id,
         scheme="cavage",
@@ -178,7 +180,8 @@ def _check_coverage(request: SignedRequest, parameters: _Parameters) -> None:
         raise BadSignature("the signature covers the same header twice")
     if not {"(request-target)", "host"} <= covered or covered.isdisjoint({"date", "(created)"}):
         raise BadSignature("the signature must cover (request-target), host, and date or (created)")
-    if request.must_bind_body and "digest" not in covered:
+    # RFC 9530 obsoletes Digest; some (bovine) sign its successor in the old way.
+    if request.must_bind_body and covered.isdisjoint({"digest", "content-digest"}):
         raise BadSignature("the signature must cover the digest of the body")
     # § 2.3: "If the algorithm parameter starts with rsa, hmac, or ecdsa, an implementation MUST produce
     # an error" for (created) and (expires).

@@ -13,11 +13,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(__file__).resolve().parent / "peer"
@@ -25,6 +25,7 @@ INSTALLED = ROOT / ".interop" / "peer"
 NODE_FLOOR = 22
 INSTALL_SECONDS = 300
 PATIENCE = 20.0
+START_PATIENCE = 60.0
 
 Found = TypeVar("Found")
 
@@ -35,10 +36,11 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and a JSON body."""
+    """A status, a JSON body, and headers by their lower-case names."""
 
     status: int
     json: Any
+    headers: Mapping[str, str]
 
 
 def ask(
@@ -48,28 +50,30 @@ def ask(
     request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
-            return _answer(response.status, response.read())
+            return answered(response.status, response.read(), dict(response.headers))
     except urllib.error.HTTPError as error:
         with error:
-            return _answer(error.code, error.read())
+            return answered(error.code, error.read(), dict(error.headers))
 
 
-def _answer(status: int, body: bytes) -> Answer:
+def answered(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """What came back, as JSON where it is JSON."""
+    lowered = {name.lower(): value for name, value in headers.items()}
     try:
-        return Answer(status, json.loads(body))
+        return Answer(status, json.loads(body), lowered)
     except ValueError:
-        return Answer(status, body.decode(errors="replace"))
+        return Answer(status, body.decode(errors="replace"), lowered)
 
 
-def eventually(look: Callable[[], Found | None], what: str) -> Found:
+def eventually(look: Callable[[], Found | None], what: str, patience: float = PATIENCE) -> Found:
     """What `look` sees once it sees anything. Federation takes a moment, and no longer than PATIENCE."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience
     while time.monotonic() < until:
         found = look()
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError(f"within {PATIENCE:.0f} s, this did not happen: {what}")
+    raise AssertionError(f"within {patience:.0f} s, this did not happen: {what}")
 
 
 def free_port() -> int:
@@ -84,14 +88,31 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 """Two workers may each have a peer: with keys in one file, one would start anew with the other's."""
 
 
-# ── medfed ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── whoever acts through the client API ──────────────────────────────────────────────────────────────────────
+
+
+class Server(Protocol):
+    """A server that speaks Mastodon's client API: ours, or another one."""
+
+    @property
+    def domain(self) -> str:
+        """What stands in handles."""
+
+    @property
+    def url(self) -> str:
+        """What its people's URIs begin with."""
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One HTTP request to it; a refusal is an answer too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """A member, who acts through the client API."""
 
-    server: "Medfed"
+    server: Server
     username: str
     token: str
 
@@ -132,13 +153,17 @@ class Member:
         """Any request; refusals are answers."""
         headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
         body = json.dumps(fields).encode() if fields else None
-        return ask(method, self.server.url + path, body, headers)
+        return self.server.ask(method, path, body, headers)
 
-    def upload(self, picture: bytes, description: str) -> str:
-        """Upload a PNG; its media id."""
+    def upload(self, picture: bytes, description: str, path: str = "/api/v2/media", **fields: str) -> str:
+        """Upload a PNG; its id."""
         boundary = uuid.uuid4().hex
+        named = {"description": description} | fields
         parts = [
-            f'--{boundary}\r\ncontent-disposition: form-data; name="description"\r\n\r\n{description}\r\n'.encode(),
+            *(
+                f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+                for name, value in named.items()
+            ),
             f'--{boundary}\r\ncontent-disposition: form-data; name="file"; filename="picture.png"\r\n'.encode(),
             b"content-type: image/png\r\n\r\n",
             picture,
@@ -148,7 +173,7 @@ class Member:
             "authorization": f"Bearer {self.token}",
             "content-type": f"multipart/form-data; boundary={boundary}",
         }
-        answer = ask("POST", f"{self.server.url}/api/v2/media", b"".join(parts), headers)
+        answer = self.server.ask("POST", path, b"".join(parts), headers)
         assert answer.status in (200, 202), answer
         return str(answer.json["id"])
 
@@ -175,6 +200,9 @@ class Member:
             return None
 
         return eventually(look, f"{self.username} is notified of {kind} {about or ''}")
+
+
+# ── medfed ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Medfed:
@@ -223,13 +251,19 @@ class Medfed:
                 stdout=log,
                 stderr=log,
             )
-        eventually(self._ready, f"medfed serves; it said: {self.log()}")
+        eventually(self._ready, f"medfed serves; it said: {self.log()}", START_PATIENCE)
 
     def _ready(self) -> bool:
         try:
-            return ask("GET", f"{self.url}/readyz").status == 200
+            return self.ask("GET", "/readyz").status == 200
         except OSError:
             return False
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One HTTP request to it; a refusal is an answer too."""
+        return ask(method, self.url + path, body, headers)
 
     def log(self) -> str:
         """What the server has logged."""
@@ -275,8 +309,8 @@ class PeerPerson:
         return found
 
 
-class Peer:
-    """The server built on Fedify. Its people, posts and what it has seen outlive a restart."""
+class Driven:
+    """A server that is not ours, driven through a second, private port: a POST of JSON for each thing to do."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -285,16 +319,11 @@ class Peer:
         self.domain = f"127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
 
-    def start(self) -> None:
-        """Start the process; Raises Unavailable when its packages cannot be had."""
-        node = install()
-        files = [str(self._folder / "state.json"), str(INSTALLED.parent / f"keys-{WORKER}.json")]
+    def launch(self, command: Sequence[str]) -> None:
+        """Start the process, and wait until it says that it is ready."""
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [node, str(INSTALLED / "server.mjs"), *files, str(self.port), str(self._control)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
+            ports = [str(self.port), str(self._control)]
+            self._process = subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, stderr=log)
         assert self._process.stdout is not None
         said = self._process.stdout.readline()
         self._process.stdout.close()
@@ -306,10 +335,6 @@ class Peer:
             self._process.kill()
             self._process.wait(20)
 
-    def person(self, name: str) -> PeerPerson:
-        """frida, or felix, who approves his followers by hand."""
-        return PeerPerson(self, name)
-
     def ask(self, verb: str, **fields: Any) -> Any:
         """One thing that the private port can do. It has to succeed."""
         answer = ask("POST", f"http://127.0.0.1:{self._control}/{verb}", json.dumps(fields).encode())
@@ -317,7 +342,7 @@ class Peer:
         return answer.json
 
     def seen(self, **wanted: Any) -> list[Mapping[str, Any]]:
-        """What came to its inboxes and looks as `wanted`: id, type, path, scheme, signed, proven, status, document."""
+        """What came to its inboxes and looks as `wanted`; its script says what it keeps of each."""
         return [each for each in self.ask("seen") if wanted.items() <= each.items()]
 
     def receives(self, kind: str, about: str) -> Mapping[str, Any]:
@@ -328,6 +353,31 @@ class Peer:
             return found[-1] if found else None
 
         return eventually(look, f"the peer accepts a {kind} of {about}")
+
+
+class Libraries(Driven):
+    """The server whose signatures and proofs are those of bovine and apsig."""
+
+    def start(self) -> None:
+        """Start the process. Raises Unavailable when the libraries are not there."""
+        python = ROOT / ".tools" / "libraries" / "bin" / "python"
+        if not (python.parents[1] / "installed").exists():
+            raise Unavailable("bovine and apsig are not installed; bin/extras.py does that where it can")
+        self.launch([str(python), str(SOURCE.parent / "libraries" / "peer.py")])
+
+
+class Peer(Driven):
+    """The server built on Fedify. Its people, posts and what it has seen outlive a restart."""
+
+    def start(self) -> None:
+        """Start the process. Raises Unavailable when its packages cannot be had."""
+        node = install()
+        files = [str(self._folder / "state.json"), str(INSTALLED.parent / f"keys-{WORKER}.json")]
+        self.launch([node, str(INSTALLED / "server.mjs"), *files])
+
+    def person(self, name: str) -> PeerPerson:
+        """frida, or felix, who approves his followers by hand."""
+        return PeerPerson(self, name)
 
     def sent(self, method: str) -> list[Mapping[str, Any]]:
         """What it sent: method, url, scheme, status, challenge."""

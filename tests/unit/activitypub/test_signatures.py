@@ -119,8 +119,17 @@ def test_a_missing_repeated_or_misplaced_signature_is_refused(scheme: str, ed255
     refused(with_headers(request, signature="garbage"), ed25519_key)
     refused(replace(request, headers=[*request.headers, ("signature", signature)]), ed25519_key)
     refused(with_headers(request, signature=None, authorization=f"Signature {signature}"), ed25519_key)
-    refused(with_headers(request, authorization=f"Signature {signature}"), ed25519_key)
+    other = signed(scheme, a_post(), ed25519_key, now=NOW - SECOND).values("signature")[0]
+    refused(with_headers(request, authorization=f"Signature {other}"), ed25519_key)
+    refused(with_headers(request, authorization=f'Signature {signature},keyId="{KEY_ID}x"'), ed25519_key)
     admitted(with_headers(request, authorization="Bearer token"), ed25519_key)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_signature_that_authorization_repeats_word_for_word_counts_once(scheme: str, ed25519_key: PrivateKey) -> None:
+    request = signed(scheme, a_post(), ed25519_key)
+    signature = request.values("signature")[0]
+    admitted(with_headers(request, authorization=f"Signature {signature}"), ed25519_key)
 
 
 @pytest.mark.case("C01")
