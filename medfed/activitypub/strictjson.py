@@ -36,7 +36,7 @@ def parse(data: bytes, *, max_array: int = limits.JSON_ARRAY, max_nodes: int = l
         value: object = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Malformed("the document is not valid JSON") from error
-    if _NUL in data.replace(_BACKSLASH, b""):
+    if _NUL in data and _NUL in data.replace(_BACKSLASH, b""):
         raise Malformed("the document holds a NUL character")
     texts, numbers = _survey(value, max_array, max_nodes)
     if _quotes(data) != 2 * texts:

@@ -6,10 +6,9 @@ open multiplies in it, so a linear pass first rebuilds the document flat and wel
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 import nh3
@@ -65,10 +64,11 @@ _ATTRIBUTE: Final = re.compile(
     r"""(?P<name>[a-zA-Z][a-zA-Z-]*+)\s*+(?:=\s*+(?:"(?P<double>[^"]*+)"|'(?P<single>[^']*+)'|(?P<bare>[^\s"'=<>`]++)))?"""
 )
 _NEVER: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_DIRECTION: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_MARKS: Final = re.compile(
-    "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{8})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
-)
+_TURNING: Final = "\u202a-\u202e\u2066-\u2069"
+_STACKING: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_DIRECTION: Final = re.compile(f"[{_TURNING}]")
+_MARKS: Final = re.compile(f"([{_STACKING}]{{8}})[{_STACKING}]+")
+_TRICK: Final = re.compile(f"[{_TURNING}{_STACKING}]")
 _UNSEEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
@@ -173,8 +173,7 @@ def safe_url(url: str) -> str:
 # ── reading HTML ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class _Tag:
+class _Tag(NamedTuple):
     name: str
     closes: bool
     attributes: str
@@ -191,9 +190,10 @@ def _tokens(html: str) -> Iterator[str | _Tag]:
         if match.start() > at:
             yield html[at : match.start()]
         at = match.end()
-        if match["name"] is None:
+        close, name, attributes = match.groups()
+        if name is None:
             continue
-        tag = _Tag(match["name"].lower(), bool(match["close"]), match["attributes"])
+        tag = _Tag(name.lower(), bool(close), attributes)
         if tag.name in _DROPPED_WHOLE and not tag.closes:
             end = re.compile(rf"</{tag.name}[\s/>]", re.IGNORECASE).search(html, at)
             if end is None:
@@ -249,9 +249,10 @@ def _attributes(raw: str) -> str:
         return ""
     parts = []
     for match in _ATTRIBUTE.finditer(raw):
-        if match["name"].lower() in _KEPT_ATTRIBUTES:
-            value = match["double"] or match["single"] or match["bare"] or ""
-            parts.append(f' {match["name"].lower()}="{_quoted(value)}"')
+        name, double, single, bare = match.groups()
+        name = name.lower()
+        if name in _KEPT_ATTRIBUTES:
+            parts.append(f' {name}="{_quoted(double or single or bare or "")}"')
     return "".join(parts)
 
 
@@ -268,11 +269,16 @@ def _sanitised(html: str) -> str | None:
         if type(error).__name__ == "PanicException":
             return None
         raise
-    return _MARKS.sub(r"\1", _DIRECTION.sub("", cleaned))
+    return _without_tricks(cleaned)
+
+
+def _without_tricks(text: str) -> str:
+    """No marks that turn the direction of writing, no towers of marks. Nearly every text is done after one look."""
+    return text if _TRICK.search(text) is None else _MARKS.sub(r"\1", _DIRECTION.sub("", text))
 
 
 def _as_paragraphs(text: str) -> str:
-    return _in_paragraphs(escape(_MARKS.sub(r"\1", _DIRECTION.sub("", text)), quote=False))
+    return _in_paragraphs(escape(_without_tricks(text), quote=False))
 
 
 def _in_paragraphs(html: str) -> str:

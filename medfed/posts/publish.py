@@ -19,7 +19,6 @@ from medfed.notifications.notify import notify
 from medfed.posts import inboxes, permission, quoting, read
 from medfed.posts.carry import carry
 from medfed.posts.compose import compose, mentions_of, recompose, written_into
-from medfed.posts.homes import home_readers
 from medfed.posts.pass_on import pass_on_about
 from medfed.storage import accounts, cases, groups, notifications, outbox, posts, quotes, tasks, threads, timelines
 from medfed.storage.database import Transaction, View
@@ -134,10 +133,11 @@ async def _tell_members(tx: Transaction, here: Here, author: Account, composed: 
     members = {account.id for account in (await accounts.find_many(tx, told)).values() if account.local}
     for member_id in members - {author.id}:
         await notify(tx, here, to=member_id, kind="mention", from_id=author.id, post_id=post.id)
-    homes = {author.id, *members} if post.visibility == "direct" else {author.id}
-    if post.visibility != "direct":
-        homes |= await home_readers(tx, post, author)
-    await timelines.add_to_homes(tx, post.id, homes)
+    if post.visibility == "direct":
+        await timelines.add_to_homes(tx, post.id, {author.id, *members})
+    else:
+        await timelines.add_to_homes(tx, post.id, {author.id})
+        await timelines.add_to_followers(tx, post)
 
 
 async def whole_of(view: View, here: Here, post: Post, author: Account) -> Whole:

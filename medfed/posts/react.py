@@ -13,7 +13,6 @@ from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Invalid
 from medfed.notifications.notify import notify
 from medfed.posts import inboxes, permission
-from medfed.posts.homes import home_readers
 from medfed.posts.pass_on import pass_on_about
 from medfed.storage import accounts, groups, notifications, outbox, posts, reactions, timelines
 from medfed.storage.database import Transaction
@@ -127,8 +126,9 @@ async def boosted(tx: Transaction, here: Here, account: Account, post: Post, pas
     await posts.recount_boosts(tx, post.id)
     if post.local:
         await notify(tx, here, to=post.account_id, kind="reblog", from_id=account.id, post_id=post.id)
-    homes = await home_readers(tx, passed, account)
-    await timelines.add_to_homes(tx, passed.id, homes | ({account.id} if account.local else set()))
+    if account.local:
+        await timelines.add_to_homes(tx, passed.id, {account.id})
+    await timelines.add_to_followers(tx, passed)
     return True
 
 

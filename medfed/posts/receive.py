@@ -16,7 +16,6 @@ from medfed.kernel.html import clean, neutralise, plain, safe_url
 from medfed.kernel.text import fold_hashtag
 from medfed.notifications.notify import notify
 from medfed.posts import permission, quoting
-from medfed.posts.homes import home_readers
 from medfed.storage import accounts, cases, emojis, posts, tasks, threads, timelines
 from medfed.storage.database import Transaction
 
@@ -37,7 +36,8 @@ async def receive(
 
     `quiet` tells nobody: what somebody once pinned is no news to those who follow them.
     """
-    if await posts.is_settled(tx, said.id, author.uri):
+    settled, awaited = await posts.before(tx, said.id, author.uri)
+    if settled:
         return None
     parent = await posts.find_by_uri(tx, said.in_reply_to) if said.in_reply_to else None
     if parent is not None and parent.local and not await permission.stands(tx, author, parent, "reply", said.id):
@@ -55,7 +55,8 @@ async def receive(
         await accounts.count_post(tx, author.id, 1, post.published_at)
     if parent is not None:
         await posts.recount_replies(tx, parent.id)
-    await posts.adopt_replies(tx, post)
+    if awaited:
+        await posts.adopt_replies(tx, post)
     if not quiet:
         await _tell(tx, here, author, composed, around, parent)
     return post
@@ -70,8 +71,10 @@ async def _tell(
         members.add(parent.account_id)
     for member_id in members:
         await notify(tx, here, to=member_id, kind="mention", from_id=author.id, post_id=post.id)
-    homes = set(members) if post.visibility == "direct" else await home_readers(tx, post, author)
-    await timelines.add_to_homes(tx, post.id, homes)
+    if post.visibility == "direct":
+        await timelines.add_to_homes(tx, post.id, members)
+    else:
+        await timelines.add_to_followers(tx, post)
 
 
 async def revise(tx: Transaction, here: Here, post: Post, author: Account, said: PeerPost, around: Around) -> bool:

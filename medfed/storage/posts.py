@@ -246,10 +246,13 @@ _BURY = sql(
     """
 )
 _TOMBSTONE = sql("SELECT deleted_at FROM tombstone WHERE uri = :uri AND actor_uri = :actor_uri")
-_IS_SETTLED = sql(
+_BEFORE = sql(
     """
     SELECT EXISTS (SELECT 1 FROM post WHERE uri = :uri)
-        OR EXISTS (SELECT 1 FROM tombstone WHERE uri = :uri AND actor_uri = :actor_uri) AS settled
+        OR EXISTS (SELECT 1 FROM tombstone WHERE uri = :uri AND actor_uri = :actor_uri) AS settled,
+        EXISTS (
+            SELECT 1 FROM post WHERE in_reply_to_uri = :uri AND in_reply_to_uri <> '' AND in_reply_to_id IS NULL
+        ) AS awaited
     """
 )
 _REMEMBER_KEY = sql(
@@ -402,9 +405,10 @@ async def tombstone(view: View, uri: str, actor_uri: str) -> Millis | None:
     return await view.value(_TOMBSTONE, uri=uri, actor_uri=actor_uri)
 
 
-async def is_settled(view: View, uri: str, actor_uri: str) -> bool:
-    """Whether an object of this actor's is stored already, or was deleted by it: nothing to store."""
-    return bool(await view.value(_IS_SETTLED, uri=uri, actor_uri=actor_uri))
+async def before(view: View, uri: str, actor_uri: str) -> tuple[bool, bool]:
+    """(whether an object of this actor's is stored already, or was deleted by it; whether answers to it wait)."""
+    row = await view.one(_BEFORE, uri=uri, actor_uri=actor_uri)
+    return bool(row["settled"]), bool(row["awaited"])
 
 
 async def adopt_replies(tx: Transaction, post: Post) -> None:

@@ -47,7 +47,7 @@ _COUNT_PENDING = sql("SELECT COUNT(*) FROM follow WHERE target_id = :id AND stat
 _LOCAL_FOLLOWERS = sql(
     """
     SELECT f.follower_id FROM follow f JOIN account a ON a.id = f.follower_id
-    WHERE f.target_id = :id AND f.state = 'accepted' AND a.local = 1 AND (f.boosts = 1 OR :boost = 0)
+    WHERE f.target_id = :id AND f.state = 'accepted' AND a.local = 1
     """
 )
 _FOLLOWERS_HERE = sql(
@@ -202,9 +202,9 @@ async def count_requests(view: View, id_: int) -> int:
     return int(await view.value(_COUNT_PENDING, id=id_) or 0)
 
 
-async def local_followers(view: View, id_: int, *, boost: bool = False) -> list[int]:
-    """Members who follow an account (and, for a boost, want its boosts)."""
-    return [row["follower_id"] for row in await view.all(_LOCAL_FOLLOWERS, id=id_, boost=int(boost))]
+async def local_followers(view: View, id_: int) -> list[int]:
+    """Members who follow an account."""
+    return [row["follower_id"] for row in await view.all(_LOCAL_FOLLOWERS, id=id_)]
 
 
 async def local_blockers(view: View, id_: int) -> list[int]:

@@ -37,7 +37,7 @@ SAFE_VERSION: Final = (3, 51, 3)
 """Before it, two connections that write or checkpoint at once can corrupt the file (WAL-reset bug)."""
 WAL_TRUNCATE_BYTES: Final = 64 * 1024 * 1024
 WAL_GROWTH_BYTES: Final = 4 * 1024 * 1024
-CHECKPOINT_CHANGES: Final = 400
+CHECKPOINT_CHANGES: Final = 2_000
 CHECKPOINT_COMMITS: Final = 64
 NETWORK_FILESYSTEMS: Final = ("nfs", "cifs", "smb", "fuse.", "afs", "ceph", "glusterfs", "ncpfs")
 

@@ -100,6 +100,18 @@ _TAGS = sql(
     """
 )
 _TO_HOME = sql("INSERT INTO home_entry (account_id, post_id) VALUES (:account_id, :post_id) ON CONFLICT DO NOTHING")
+_TO_FOLLOWERS = sql(
+    """
+    INSERT INTO home_entry (account_id, post_id)
+    SELECT f.follower_id, CAST(:post_id AS BIGINT) FROM follow f JOIN account a ON a.id = f.follower_id
+    WHERE f.target_id = :author_id AND f.state = 'accepted' AND a.local = 1 AND (f.boosts = 1 OR :boost = 0)
+      AND (:answered_id = 0 OR f.follower_id = :answered_id OR EXISTS (
+        SELECT 1 FROM follow g
+        WHERE g.follower_id = f.follower_id AND g.target_id = :answered_id AND g.state = 'accepted'
+      ))
+    ON CONFLICT DO NOTHING
+    """
+)
 _FROM_HOME = sql(
     """
     DELETE FROM home_entry WHERE account_id = :account_id
@@ -214,6 +226,20 @@ async def add_to_homes(tx: Transaction, post_id: int, account_ids: Iterable[int]
     entries = [{"account_id": account_id, "post_id": post_id} for account_id in set(account_ids)]
     if entries:
         await tx.run_many(_TO_HOME, entries)
+
+
+async def add_to_followers(tx: Transaction, post: Post) -> None:
+    """Put a post into the homes of its author's followers; a reply only into those of who also follow whom it
+    answers, so that nobody's home fills with halves of conversations.
+    """
+    answered = post.in_reply_to_account_id
+    await tx.run(
+        _TO_FOLLOWERS,
+        post_id=post.id,
+        author_id=post.account_id,
+        boost=int(post.is_boost),
+        answered_id=0 if answered is None or answered == post.account_id else answered,
+    )
 
 
 async def fill_home(tx: Transaction, account_id: int, author_id: int) -> None:

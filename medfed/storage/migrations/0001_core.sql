@@ -156,7 +156,7 @@ CREATE TABLE post (
 );
 CREATE INDEX post_by_account ON post (account_id, id);
 CREATE INDEX post_by_conversation ON post (conversation_id, id);
-CREATE INDEX post_by_parent ON post (in_reply_to_id, id);
+CREATE INDEX post_by_parent ON post (in_reply_to_id, id) WHERE in_reply_to_id IS NOT NULL;
 CREATE INDEX post_by_parent_uri ON post (in_reply_to_uri) WHERE in_reply_to_id IS NULL AND in_reply_to_uri <> '';
 CREATE UNIQUE INDEX post_boost_once ON post (boost_of_id, account_id) WHERE boost_of_id IS NOT NULL;
 CREATE INDEX post_public ON post (id) WHERE visibility = 'public';
