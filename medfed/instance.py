@@ -114,7 +114,7 @@ async def open_instance(
             transport=transport,
         )
         stack.push_async_callback(net.aclose)
-        keyring = KeyRing(here.vault)
+        keyring = KeyRing(store, here.vault, clock)
 
         habits = Manners()
 
@@ -175,6 +175,5 @@ async def _instance_actor(store: Store, here: Here) -> Account:
 async def _sign_as_instance(store: Store, keyring: KeyRing, here: Here, habits: Manners) -> Signer:
     """Fetches begin with draft-cavage, which every peer reads; a host that wants another signature gets it."""
     actor = await _instance_actor(store, here)
-    async with store.view() as view:
-        keys = await keyring.both(view, actor.id)
+    keys = await keyring.both(actor.id)
     return Knocking(keys=keys, clock=here.clock, manners=habits, first=CAVAGE)

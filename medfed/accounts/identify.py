@@ -22,8 +22,8 @@ from medfed.kernel.errors import (
     RemoteFailure,
     Unreachable,
 )
-from medfed.storage import accounts
-from medfed.storage.database import Store
+from medfed.storage import accounts, trust
+from medfed.storage.database import Store, View
 
 _MEMORY: Final = 4_096
 _REMEMBERED: Final = 10 * SECOND
@@ -44,8 +44,10 @@ class Identifier:
         self._here = here
         self._parsed: dict[str, keys.PublicKey] = {}
         self._known: dict[str, tuple[Millis, tuple[AccountKey, Account]]] = {}
+        self._revoked: tuple[Millis, frozenset[str]] | None = None
         self._changes = 0
         store.on_wake(accounts.CHANGED, self._forget)
+        store.on_wake(trust.CHANGED, self._forget_policy)
 
     async def signer_of(self, request: SignedRequest) -> Account:
         """Who signed a GET. Raises BadSignature, PolicyRefusal (a blocked host), Unreachable."""
@@ -69,7 +71,7 @@ class Identifier:
         return host
 
     async def find(self, key_id: str) -> tuple[AccountKey, Account] | None:
-        """A key that is stored, and whose it is."""
+        """A key that is stored, and whose it is; none that was withdrawn, or that the policy revokes (C14)."""
         now = self._here.now()
         remembered = self._known.get(key_id)
         if remembered is not None and 0 <= now - remembered[0] < _REMEMBERED:
@@ -77,16 +79,36 @@ class Identifier:
         changes = self._changes
         async with self._store.view() as view:
             found = await accounts.find_key_with_owner(view, key_id)
+            if found is not None and not await self._stands(view, found[0], now):
+                return None
         if found is not None and changes == self._changes:
             if len(self._known) >= _MEMORY:
                 self._known.clear()
             self._known[key_id] = (now, found)
         return found
 
+    async def _stands(self, view: View, key: AccountKey, now: Millis) -> bool:
+        if not key.is_shown(now):
+            return False
+        revoked = await self._revoked_keys(view, now)
+        return not revoked or self.public(key).multikey not in revoked
+
+    async def _revoked_keys(self, view: View, now: Millis) -> frozenset[str]:
+        if self._revoked is not None and 0 <= now - self._revoked[0] < _REMEMBERED:
+            return self._revoked[1]
+        changes, revoked = self._changes, await trust.revoked_keys(view)
+        if changes == self._changes:
+            self._revoked = (now, revoked)
+        return revoked
+
     def _forget(self) -> None:
         """Some account has changed. A look-up that is under way may have seen it as it was."""
         self._changes += 1
         self._known.clear()
+
+    def _forget_policy(self) -> None:
+        self._revoked = None
+        self._forget()
 
     async def verified(self, claim: SignatureClaim, found: tuple[AccountKey, Account]) -> Account:
         """The owner, if the signature verifies: with the stored key, or with a fresh one, for the peer may have
@@ -124,7 +146,7 @@ class Identifier:
             raise BadProof("the proof is not by the activity's actor")
         found = await self.find(proof.verification_method)
         if found is None:
-            await self.fetch(activity.actor)
+            await self.introduce(activity.actor)
             found = await self.find(proof.verification_method)
         if found is None or found[1].uri != activity.actor:
             raise BadProof("the actor does not list the key of the proof")

@@ -1,53 +1,100 @@
-"""The private keys of local accounts, unsealed once and kept in memory while they are used."""
+"""The private keys of local accounts: which one signs what, unsealed once and kept in memory while they are used."""
 
 from collections import OrderedDict
 from typing import Final
 
 from medfed.activitypub.keys import KeyKind, PrivateKey, load_private
 from medfed.activitypub.manners import SigningKeys
+from medfed.domain.accounts import AccountKey, key_for
+from medfed.kernel.clock import MINUTE, SECOND, Clock, Millis
 from medfed.kernel.errors import Misconfigured
 from medfed.kernel.secrets import Vault
 from medfed.storage import accounts
-from medfed.storage.database import View
+from medfed.storage.database import Store, View
 
 KEPT: Final = 1_000
+ANNOUNCED: Final = 10 * MINUTE
+"""How long after it was made a key signs what is not delivered, and so is not behind the news of it in any lane."""
+_REMEMBERED: Final = 1 * SECOND
+"""How long a key may be used without looking whether another process has changed it, if that was not heard."""
+
+
+async def signing_key(
+    view: View, vault: Vault, account_id: int, kind: KeyKind, *, said_at: Millis, now: Millis
+) -> tuple[str, PrivateKey]:
+    """(key id, key) for what an account said at a time. Raises Misconfigured when it has none, or it does not open."""
+    return _open(vault, _chosen(await accounts.keys(view, account_id), account_id, kind, said_at=said_at, now=now))
+
+
+def _chosen(
+    keys: list[AccountKey], account_id: int, kind: KeyKind, *, said_at: Millis, now: Millis
+) -> tuple[str, bytes]:
+    key = key_for(keys, kind, said_at=said_at, now=now)
+    if key is None or key.sealed is None:
+        raise Misconfigured(f"account {account_id} has no {kind} key of its own")
+    return key.uri, key.sealed
+
+
+def _open(vault: Vault, key: tuple[str, bytes]) -> tuple[str, PrivateKey]:
+    uri, sealed = key
+    return uri, load_private(vault.open(sealed, purpose=uri))
 
 
 class KeyRing:
-    """Unseals keys and remembers the most recently used ones. One for each Instance."""
+    """Finds and unseals the keys that sign requests, and remembers those used last. One for each Instance.
 
-    def __init__(self, vault: Vault, *, kept: int = KEPT) -> None:
+    Never used inside a transaction. What was unsealed is remembered by what it was sealed as, so that it cannot be
+    out of date; which key signs is asked again when keys of ours change in any process, and every second.
+    """
+
+    def __init__(self, store: Store, vault: Vault, clock: Clock, *, kept: int = KEPT) -> None:
+        self._store = store
         self._vault = vault
+        self._clock = clock
         self._kept = kept
-        self._keys: OrderedDict[tuple[int, KeyKind], tuple[str, PrivateKey]] = OrderedDict()
+        self._keys: OrderedDict[int, tuple[Millis, list[AccountKey]]] = OrderedDict()
+        self._opened: OrderedDict[tuple[str, bytes], tuple[str, PrivateKey]] = OrderedDict()
+        self._changes = 0
+        store.on_wake(accounts.OWN_KEYS, self._forget)
 
-    async def rsa(self, view: View, account_id: int) -> tuple[str, PrivateKey]:
-        """(key id, key) for HTTP signatures. Raises Misconfigured when there is none, or it does not open."""
-        return await self._find(view, account_id, "rsa")
+    async def both(self, account_id: int, *, said_at: Millis | None = None) -> SigningKeys:
+        """The keys for HTTP signatures on what was said at a time, by default on what is no delivery.
 
-    async def both(self, view: View, account_id: int) -> SigningKeys:
-        """The keys for HTTP signatures, of which the host that is written to chooses. Raises as `rsa`."""
-        return SigningKeys(rsa=await self.rsa(view, account_id), ed25519=await self.ed25519(view, account_id))
+        The host that is written to chooses between them. Raises Misconfigured when one is missing, or does not open:
+        nothing leaves unsigned (X23).
+        """
+        now = self._clock.now()
+        keys = await self._keys_of(account_id, now)
+        at = now - ANNOUNCED if said_at is None else said_at
+        return SigningKeys(
+            rsa=self._opened_key(_chosen(keys, account_id, "rsa", said_at=at, now=now)),
+            ed25519=self._opened_key(_chosen(keys, account_id, "ed25519", said_at=at, now=now)),
+        )
 
-    async def ed25519(self, view: View, account_id: int) -> tuple[str, PrivateKey]:
-        """(key id, key) for proofs. Raises Misconfigured when there is none, or it does not open."""
-        return await self._find(view, account_id, "ed25519")
+    def _opened_key(self, chosen: tuple[str, bytes]) -> tuple[str, PrivateKey]:
+        opened = self._opened.get(chosen)
+        if opened is None:
+            opened = self._opened[chosen] = _open(self._vault, chosen)
+            if len(self._opened) > 2 * self._kept:
+                self._opened.popitem(last=False)
+        self._opened.move_to_end(chosen)
+        return opened
 
-    def forget(self, account_id: int) -> None:
-        """The keys of an account have changed."""
-        self._keys.pop((account_id, "rsa"), None)
-        self._keys.pop((account_id, "ed25519"), None)
+    async def _keys_of(self, account_id: int, now: Millis) -> list[AccountKey]:
+        known = self._keys.get(account_id)
+        if known is not None and 0 <= now - known[0] < _REMEMBERED:
+            return known[1]
+        changes = self._changes
+        async with self._store.view() as view:
+            keys = await accounts.keys(view, account_id)
+        if changes == self._changes:
+            self._keys[account_id] = (now, keys)
+            self._keys.move_to_end(account_id)
+            if len(self._keys) > self._kept:
+                self._keys.popitem(last=False)
+        return keys
 
-    async def _find(self, view: View, account_id: int, kind: KeyKind) -> tuple[str, PrivateKey]:
-        known = self._keys.get((account_id, kind))
-        if known is not None:
-            self._keys.move_to_end((account_id, kind))
-            return known
-        for key in reversed(await accounts.keys(view, account_id)):
-            if key.kind == kind and key.sealed is not None and key.retired_at is None:
-                opened = (key.uri, load_private(self._vault.open(key.sealed, purpose=key.uri)))
-                self._keys[account_id, kind] = opened
-                if len(self._keys) > self._kept:
-                    self._keys.popitem(last=False)
-                return opened
-        raise Misconfigured(f"account {account_id} has no {kind} key of its own")
+    def _forget(self) -> None:
+        """Keys of ours have changed. A look-up that is under way may have seen them as they were."""
+        self._changes += 1
+        self._keys.clear()

@@ -5,7 +5,8 @@ from typing import Final
 
 import orjson
 
-from medfed.activitypub import contexts, keys, proofs, render
+from medfed.accounts.keyring import signing_key
+from medfed.activitypub import contexts, proofs, render
 from medfed.activitypub.here import Here
 from medfed.activitypub.render import Rendered, with_context
 from medfed.domain.accounts import Account
@@ -41,12 +42,14 @@ async def promise(
     A public one carries a proof by the author's Ed25519 key (FEP-8b32), and so does one that others will pass on
     (`proven`).
 
-    What is not public carries none: a leaked private post must not be provable for ever.
+    What is not public carries none: a leaked private post must not be provable for ever. Raises Misconfigured when
+    the author has no key, or it does not open: nothing public leaves without its proof.
     """
     now = here.now()
     document = with_context(activity, context)
     if proven or is_public(activity):
-        document = await _proven(tx, here, author, document)
+        method, key = await signing_key(tx, here.vault, author.id, "ed25519", said_at=now, now=now)
+        document = proofs.sign(document, key=key, verification_method=method, created=now)
     kind = str(activity["type"])
     await outbox.enqueue(
         tx,
@@ -70,9 +73,8 @@ async def promise(
 
 async def promise_profile(tx: Transaction, here: Here, account: Account, recipients: Iterable[Recipient]) -> None:
     """Owe `recipients` the account's actor document as it is now."""
-    actor = render.actor(
-        here.uris, account, await accounts.keys(tx, account.id), group=await groups.find(tx, account.id)
-    )
+    group = await groups.find(tx, account.id)
+    actor = render.actor(here.uris, account, await accounts.keys(tx, account.id), now=here.now(), group=group)
     del actor["@context"]
     update = render.activity(
         "Update",
@@ -103,11 +105,3 @@ def inbox_of(account: Account) -> Inbox:
 def shared_inbox_of(account: Account) -> Inbox:
     """Where to send what is for this account among others."""
     return Inbox(host=account.host, url=account.delivery_inbox)
-
-
-async def _proven(tx: Transaction, here: Here, author: Account, document: Rendered) -> Rendered:
-    for key in await accounts.keys(tx, author.id):
-        if key.kind == "ed25519" and key.sealed is not None and key.retired_at is None:
-            private = keys.load_private(here.vault.open(key.sealed, purpose=key.uri))
-            return proofs.sign(document, key=private, verification_method=key.uri, created=here.now())
-    return document

@@ -1,13 +1,13 @@
 """How an account comes to be: members, created or signed up; the instance's own actor; confirmation and approval."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from medfed.accounts.passwords import check_password
 from medfed.activitypub.here import Here
-from medfed.activitypub.keys import FRAGMENTS, PrivateKey, generate_ed25519, generate_rsa
+from medfed.activitypub.keys import FRAGMENTS, KeyKind, PrivateKey, generate_ed25519, generate_rsa
 from medfed.activitypub.uris import authority_of
 from medfed.domain.accounts import (
     INSTANCE_USERNAME,
@@ -286,8 +286,14 @@ def _blank(here: Here, uri: str, username: str, kind: Kind) -> Account:
 
 async def _store(tx: Transaction, here: Here, account: Account, keys: NewKeys) -> Account:
     await accounts.store(tx, account)
+    await store_keys(tx, here, account, keys, {kind: f"{account.uri}#{name}" for kind, name in FRAGMENTS.items()})
+    return account
+
+
+async def store_keys(tx: Transaction, here: Here, account: Account, keys: NewKeys, uris: Mapping[KeyKind, str]) -> None:
+    """Store new keys of an own account, sealed, under these ids."""
     for key in (keys.rsa, keys.ed25519):
-        uri = f"{account.uri}#{FRAGMENTS[key.kind]}"
+        uri = uris[key.kind]
         await accounts.add_key(
             tx,
             AccountKey(
@@ -299,4 +305,3 @@ async def _store(tx: Transaction, here: Here, account: Account, keys: NewKeys) -
                 created_at=here.now(),
             ),
         )
-    return account

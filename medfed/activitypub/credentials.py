@@ -295,9 +295,13 @@ class UnverifiedStatusList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusList:
-    """Evidence, made by `verify_status_list` alone: what an issuer says of all its credentials at once."""
+    """Evidence, made by `verify_status_list` alone: what an issuer says of all its credentials at once.
+
+    `key` is the Multikey that it was signed with.
+    """
 
     url: str
+    key: str
     issuer: str
     purpose: Purpose
     bits: BitString
@@ -342,6 +346,7 @@ def verify_status_list(read: UnverifiedStatusList, issuer_document: Document, *,
     proofs.verify(read.proof, key)
     return StatusList(
         url=read.url,
+        key=key.multikey,
         issuer=read.issuer,
         purpose=read.purpose,
         bits=read.bits,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from medfed.activitypub import contexts
+from medfed.activitypub.keys import parse_public_pem
 from medfed.activitypub.uris import NAMESPACE, Uris
 from medfed.activitypub.wire import requirement_document
 from medfed.domain.accounts import Account, AccountKey
@@ -12,7 +13,7 @@ from medfed.domain.cases import Case
 from medfed.domain.groups import Group
 from medfed.domain.interactions import Rule
 from medfed.domain.posts import AS_PUBLIC, Addressing, Attachment, Mention, Poll, Post, Quote, addressing
-from medfed.kernel.clock import iso
+from medfed.kernel.clock import Millis, iso
 from medfed.kernel.html import line_from_text, quote_line
 
 Rendered: TypeAlias = dict[str, object]
@@ -32,9 +33,18 @@ def with_context(document: Mapping[str, object], context: Sequence[object] = con
 
 
 def actor(
-    uris: Uris, account: Account, keys: Sequence[AccountKey], *, summary: str = "", group: Group | None = None
+    uris: Uris,
+    account: Account,
+    keys: Sequence[AccountKey],
+    *,
+    now: Millis,
+    summary: str = "",
+    group: Group | None = None,
 ) -> Rendered:
-    """A local account's actor document; `group`: what it has besides when it is a group's (FEP-1b12)."""
+    """A local account's actor document; `keys` in the order in which they were made.
+
+    `group`: what it has besides when it is a group's (FEP-1b12).
+    """
     document: Rendered = {
         "id": account.uri,
         "type": account.kind,
@@ -51,7 +61,7 @@ def actor(
         "discoverable": account.discoverable,
         "published": iso(account.created_at),
         "updated": iso(account.updated_at),
-        **_keys(account, keys),
+        **_keys(account, keys, now),
         "generator": {
             "type": "Application",
             "implements": [{"href": href, "name": name} for href, name in _IMPLEMENTS],
@@ -86,18 +96,27 @@ def _optional(uris: Uris, account: Account) -> Rendered:
     return found
 
 
-def _keys(account: Account, keys: Sequence[AccountKey]) -> Rendered:
-    current = [key for key in keys if key.retired_at is None]
-    rsa = [{"id": key.uri, "owner": account.uri, "publicKeyPem": key.public} for key in current if key.kind == "rsa"]
-    multikeys = [
-        {"id": key.uri, "type": "Multikey", "controller": account.uri, "publicKeyMultibase": key.public}
-        for key in current
-        if key.kind == "ed25519"
-    ]
-    document: Rendered = {"assertionMethod": multikeys}
+def _keys(account: Account, keys: Sequence[AccountKey], now: Millis) -> Rendered:
+    """The newest RSA key is the `publicKey`: one object, for many peers read no list there.
+
+    What else is still valid is listed as a Multikey (FEP-521a), newest first; what was stolen is named outside any
+    purpose, with when (Controlled Identifiers 1.0, 2.2): who reads no `revoked` must not take it for good.
+    """
+    newest_first = [key for key in reversed(keys) if key.is_shown(now)]
+    rsa = [key for key in newest_first if key.kind == "rsa"]
+    others = [key for key in newest_first if key.kind == "ed25519"] + rsa[1:]
+    document: Rendered = {"assertionMethod": [_multikey(account, key) for key in others]}
     if rsa:
-        document["publicKey"] = rsa[0]
+        document["publicKey"] = {"id": rsa[0].uri, "owner": account.uri, "publicKeyPem": rsa[0].public}
+    revoked = [_multikey(account, key) | {"revoked": iso(key.revoked_at)} for key in keys if key.revoked_at is not None]
+    if revoked:
+        document["verificationMethod"] = revoked
     return document
+
+
+def _multikey(account: Account, key: AccountKey) -> Rendered:
+    public = parse_public_pem(key.public).multikey if key.kind == "rsa" else key.public
+    return {"id": key.uri, "type": "Multikey", "controller": account.uri, "publicKeyMultibase": public}
 
 
 # ── posts ────────────────────────────────────────────────────────────────────────────────────────────────────

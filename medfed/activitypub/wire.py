@@ -329,7 +329,7 @@ def read_actor(document: Document, now: Millis) -> PeerActor:
         discoverable=document.get("discoverable") is not False,
         published=moment_of(document, "published", now),
         updated=moment_of(document, "updated", now),
-        keys=_keys(id_, document),
+        keys=_keys(id_, document, now),
     )
 
 
@@ -361,21 +361,24 @@ def _fields(document: Document) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _keys(actor_id: str, document: Document) -> tuple[PeerKey, ...]:
+def _keys(actor_id: str, document: Document, now: Millis) -> tuple[PeerKey, ...]:
     """The keys an actor lists as its own; one that cannot be read is left out, the others stay usable (A20)."""
     found: list[PeerKey] = []
     for item in listed(document.get("publicKey"), limits.KEYS_PER_ACTOR):
         if isinstance(item, dict) and reference(item.get("owner")) == actor_id:
-            found += _key(actor_id, item, "publicKeyPem")
+            found += _key(actor_id, item, "publicKeyPem", now)
     for item in listed(document.get("assertionMethod"), limits.KEYS_PER_ACTOR):
         if isinstance(item, dict) and reference(item.get("controller")) == actor_id:
-            found += _key(actor_id, item, "publicKeyMultibase")
+            found += _key(actor_id, item, "publicKeyMultibase", now)
     return tuple(found[: limits.KEYS_PER_ACTOR])
 
 
-def _key(actor_id: str, item: Document, member: str) -> list[PeerKey]:
+def _key(actor_id: str, item: Document, member: str, now: Millis) -> list[PeerKey]:
     id_, text = reference(item.get("id")), item.get(member)
     if not id_ or not isinstance(text, str) or not same_origin(id_, actor_id):
+        return []
+    # Controlled Identifiers 1.0 § 2.2: not valid at or after these; a date that nobody can read has passed.
+    if any(end in item and (later_moment_of(item, end) or 0) <= now for end in ("expires", "revoked")):
         return []
     try:
         read = keys.parse_public_pem(text) if member == "publicKeyPem" else keys.parse_multikey(text)

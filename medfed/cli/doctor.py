@@ -97,8 +97,8 @@ async def _database(instance: Instance) -> list[tuple[Weight, str]]:
 async def _identity(instance: Instance) -> list[tuple[Weight, str]]:
     try:
         actor = await instance.actor()
+        await instance.keyring.both(actor.id)
         async with instance.store.view() as view:
-            await instance.keyring.rsa(view, actor.id)
             count = await accounts.count_members(view)
             broken = await moderation.first_broken_link(view)
     except Misconfigured as error:

@@ -258,8 +258,7 @@ class Deliverer:
         return Outcome(verdict="done")
 
     async def _post(self, delivery: Delivery, habits: Manners) -> Response:
-        async with self._instance.store.view() as view:
-            keys = await self._instance.keyring.both(view, delivery.account_id)
+        keys = await self._instance.keyring.both(delivery.account_id, said_at=delivery.created_at)
         is_known = habits.of(delivery.host) is not None and not delivery.attempts
         sign = Knocking(
             keys=keys,

@@ -16,7 +16,7 @@ from medfed.storage.database import View
 
 _PUBLIC_WITHOUT_SIGNATURE = (
     "@context", "id", "type", "preferredUsername", "url", "inbox", "outbox", "followers", "following", "endpoints",
-    "publicKey", "assertionMethod", "manuallyApprovesFollowers", "alsoKnownAs", "movedTo",
+    "publicKey", "assertionMethod", "verificationMethod", "manuallyApprovesFollowers", "alsoKnownAs", "movedTo",
 )  # fmt: skip
 """What of an actor is given to whoever does not say who they are: enough to verify, to deliver, and to ask."""
 
@@ -36,7 +36,7 @@ async def actor(request: Request) -> Response:
         account = await local_account(view, request)
         keys = await accounts.keys(view, account.id)
         group = await groups.find(view, account.id) if account.kind == "Group" else None
-    document = render.actor(instance.here.uris, account, keys, group=group)
+    document = render.actor(instance.here.uris, account, keys, now=instance.here.now(), group=group)
     if who is None:
         document = {name: document[name] for name in _PUBLIC_WITHOUT_SIGNATURE if name in document}
     return activity_json(document)
@@ -48,7 +48,7 @@ async def instance_actor(request: Request) -> Response:
     account = await instance.actor()
     async with instance.store.view() as view:
         keys = await accounts.keys(view, account.id)
-    return activity_json(render.actor(instance.here.uris, account, keys))
+    return activity_json(render.actor(instance.here.uris, account, keys, now=instance.here.now()))
 
 
 async def post(request: Request) -> Response:

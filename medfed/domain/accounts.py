@@ -1,6 +1,7 @@
 """Who acts: accounts of members and of peers, their keys and handles."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -98,17 +99,45 @@ class Account:
         return self.shared_inbox or self.inbox
 
 
+KeyKind: TypeAlias = Literal["rsa", "ed25519"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountKey:
-    """A public key of an account; `sealed` is the private part of a local one, encrypted."""
+    """A public key of an account; `sealed` is the private part of a local one that may still sign, encrypted.
+
+    At `retired_at`, which may lie ahead, it ceases to sign and to be shown, but for one that attestations are bound
+    to, which is shown until `bound_until`, so that the account is recognised by it. `revoked_at`: it was stolen.
+    """
 
     uri: str
     account_id: int
-    kind: Literal["rsa", "ed25519"]
+    kind: KeyKind
     public: str
     sealed: bytes | None = None
     created_at: Millis = 0
     retired_at: Millis | None = None
+    bound_until: Millis = 0
+    revoked_at: Millis | None = None
+
+    def signs(self, now: Millis) -> bool:
+        """Whether it may sign."""
+        return self.sealed is not None and (self.retired_at is None or now < self.retired_at)
+
+    def is_shown(self, now: Millis) -> bool:
+        """Whether the actor's document shows it."""
+        return self.retired_at is None or now < max(self.retired_at, self.bound_until)
+
+
+def key_for(keys: Iterable[AccountKey], kind: KeyKind, *, said_at: Millis, now: Millis) -> AccountKey | None:
+    """The own key that signs what was said at a time, of `keys` in the order in which they were made.
+
+    It is the newest that is older than what is said: what tells peers of a new key is still signed with the one
+    before it, and what is said later comes after that, for every host is told in order (ADR 0016).
+    """
+    usable = [key for key in keys if key.kind == kind and key.signs(now)]
+    older = [key for key in usable if key.created_at < said_at]
+    return older[-1] if older else next(iter(usable), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,9 @@ from medfed.storage.statements import sql
 CHANGED: Final = "accounts"
 """The channel that says that what is known of some account, or of its keys, has changed."""
 
+OWN_KEYS: Final = "own keys"
+"""The channel that says that an account of this instance signs with another key."""
+
 _COLUMNS: Final = """
     a.id, a.uri, a.local, a.kind, a.username, a.domain, a.host, a.display_name, a.summary, a.summary_source, a.url,
     a.inbox, a.shared_inbox, a.outbox, a.followers_uri, a.following_uri, a.attestations_uri, a.avatar, a.header,
@@ -116,13 +119,15 @@ _COUNT_FOLLOWS = sql(
     """
 )
 
-_KEY_COLUMNS: Final = "k.uri, k.account_id, k.kind, k.public, k.sealed, k.created_at, k.retired_at"
-_KEYS = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.account_id = :account_id ORDER BY k.created_at")
-_KEYS_OF = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.account_id IN :ids[] ORDER BY k.created_at")
+_KEY_COLUMNS: Final = """
+    k.uri, k.account_id, k.kind, k.public, k.sealed, k.created_at, k.retired_at, k.bound_until, k.revoked_at
+"""
+_KEYS = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.account_id = :account_id ORDER BY k.created_at, k.uri")
+_KEYS_OF = sql(f"SELECT {_KEY_COLUMNS} FROM account_key k WHERE k.account_id IN :ids[] ORDER BY k.created_at, k.uri")
 _KEY_WITH_OWNER = sql(
     f"""
     SELECT {_COLUMNS}, k.uri AS key_uri, k.kind AS key_kind, k.public AS key_public, k.retired_at AS key_retired_at,
-           k.created_at AS key_created_at
+           k.created_at AS key_created_at, k.bound_until AS key_bound_until, k.revoked_at AS key_revoked_at
     FROM account_key k JOIN account a ON a.id = k.account_id
     WHERE k.uri = :uri
     """
@@ -136,6 +141,11 @@ _ADD_KEY = sql(
     WHERE account_key.account_id = excluded.account_id
     """
 )
+_RETIRE_KEY = sql(
+    "UPDATE account_key SET retired_at = :at, bound_until = :bound_until, revoked_at = :revoked_at WHERE uri = :uri"
+)
+_FORGET_PRIVATE = sql("UPDATE account_key SET sealed = NULL WHERE uri = :uri")
+_FORGET_RETIRED = sql("UPDATE account_key SET sealed = NULL WHERE retired_at <= :now AND sealed IS NOT NULL")
 _DROP_OTHER_KEYS = sql("DELETE FROM account_key WHERE account_id = :account_id AND NOT uri IN :uris[text]")
 
 _MEMBER_COLUMNS: Final = """
@@ -359,6 +369,8 @@ async def find_key_with_owner(view: View, uri: str) -> tuple[AccountKey, Account
         public=values.pop("key_public"),
         created_at=values.pop("key_created_at"),
         retired_at=values.pop("key_retired_at"),
+        bound_until=values.pop("key_bound_until"),
+        revoked_at=values.pop("key_revoked_at"),
     )
     return key, _account(values)
 
@@ -366,9 +378,32 @@ async def find_key_with_owner(view: View, uri: str) -> tuple[AccountKey, Account
 async def add_key(tx: Transaction, key: AccountKey) -> None:
     """Store a key, or replace the one with its id; not that of another account (C07)."""
     values = asdict(key)
-    del values["retired_at"]
+    for end in ("retired_at", "bound_until", "revoked_at"):
+        del values[end]
     tx.wake(CHANGED)
+    if key.sealed is not None:
+        tx.wake(OWN_KEYS)
     await tx.run(_ADD_KEY, **values)
+
+
+async def retire_key(
+    tx: Transaction, uri: str, at: Millis, *, bound_until: Millis = 0, revoked_at: Millis | None = None
+) -> None:
+    """Give an own key its end; see AccountKey."""
+    tx.wake(CHANGED)
+    tx.wake(OWN_KEYS)
+    await tx.run(_RETIRE_KEY, uri=uri, at=at, bound_until=bound_until, revoked_at=revoked_at)
+
+
+async def forget_private_part(tx: Transaction, uri: str) -> None:
+    """Destroy the private part of an own key: it signs nothing any more."""
+    tx.wake(OWN_KEYS)
+    await tx.run(_FORGET_PRIVATE, uri=uri)
+
+
+async def forget_retired(tx: Transaction, now: Millis) -> int:
+    """Destroy the private parts of keys that sign nothing any more; how many."""
+    return await tx.run(_FORGET_RETIRED, now=now)
 
 
 async def keep_only_keys(tx: Transaction, account_id: int, uris: Sequence[str]) -> None:

@@ -13,6 +13,9 @@ from medfed.kernel.errors import Conflict
 from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
 
+CHANGED: Final = "policy"
+"""The channel that says that another policy is in force."""
+
 _ISSUER_COLUMNS: Final = "did, document, pinned, state, fetched_at, fresh_until, tried_at, last_error"
 _ISSUERS = sql(f"SELECT {_ISSUER_COLUMNS} FROM issuer WHERE did IN :dids[text]")
 _ALL_ISSUERS = sql(f"SELECT {_ISSUER_COLUMNS} FROM issuer ORDER BY did")
@@ -146,8 +149,15 @@ async def policy(view: View) -> TrustPolicy:
     return policies.from_json(row["document"]) if row else TrustPolicy()
 
 
+async def revoked_keys(view: View) -> frozenset[str]:
+    """The Multikeys that the policy in force revokes, whoever they belong to."""
+    row = await view.one_or_none(_POLICY)
+    return frozenset(orjson.loads(row["document"])["revokedKeys"]) if row else frozenset()
+
+
 async def add_policy(tx: Transaction, new: TrustPolicy, *, author: str, at: Millis) -> None:
     """Put a policy in force. Raises Conflict when its version was taken meanwhile."""
+    tx.wake(CHANGED)
     stored = await tx.run(_ADD_POLICY, version=new.version, document=policies.to_json(new), author=author, at=at)
     if not stored:
         raise Conflict("the policy was changed by somebody else meanwhile; look at it again")

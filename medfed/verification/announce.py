@@ -140,7 +140,7 @@ async def keys_changed(tx: Transaction, here: Here) -> None:
 async def look_again(tx: Transaction, here: Here, hosts: Iterable[str]) -> None:
     """Update of the instance actor: peers fetch our DID document again, and what our members show."""
     speaker = await instance_actor(tx, here)
-    actor = render.actor(here.uris, speaker, await accounts.keys(tx, speaker.id))
+    actor = render.actor(here.uris, speaker, await accounts.keys(tx, speaker.id), now=here.now())
     del actor["@context"]
     update = render.activity(
         "Update",

@@ -130,7 +130,7 @@ async def _claim(
         issuer_name=here.name,
         subject=subject.uri,
         subject_host=subject.host,
-        subject_key=await _subject_key(tx, subject),
+        subject_key=await _subject_key(tx, subject, here.now()),
         types=(type_for(specialties),),
         profession=statement.profession,
         specialties=specialties,
@@ -153,8 +153,8 @@ def _validity(now: Millis, valid_for: Millis) -> tuple[Millis, Millis]:
     return start, min(start + valid_for + DAY, start + LONGEST_VALIDITY)
 
 
-async def _subject_key(view: View, subject: Account) -> str:
-    keys = [key for key in await accounts.keys(view, subject.id) if key.kind == "ed25519" and key.retired_at is None]
+async def _subject_key(view: View, subject: Account, now: Millis) -> str:
+    keys = [key for key in await accounts.keys(view, subject.id) if key.kind == "ed25519" and key.is_shown(now)]
     if not keys:
         raise Invalid(f"@{subject.handle} has no Ed25519 key that an attestation could be bound to")
     return f"did:key:{keys[-1].public}"

@@ -115,7 +115,7 @@ async def grounds(view: View, here: Here, found: Sequence[Found]) -> Grounds:
         cached=cached,
         own_purposes={url: each.purpose for url, each in present.items()},
         account_keys={
-            account_id: frozenset(key.public for key in held if key.kind == "ed25519" and key.retired_at is None)
+            account_id: frozenset(key.public for key in held if key.kind == "ed25519" and key.is_shown(now))
             for account_id, held in keys.items()
         },
         now=now,

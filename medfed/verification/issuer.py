@@ -94,12 +94,29 @@ async def replace_key(tx: Transaction, here: Here, *, compromised: bool, by: str
     await moderation.record(tx, at=now, actor=by, action=action, subject=signer.method)
 
 
-async def _sign_again(tx: Transaction, attestation: Attestation, signer: wire.Issuer, now: Millis) -> None:
+async def bind_again(tx: Transaction, here: Here, subject_uri: str, multikey: str) -> int:
+    """Bind what this instance attests of an account to its new Ed25519 key; how many attestations.
+
+    Only for a key that this instance itself has given the account: it vouched for the person, who stays the same.
+    """
+    now, signer = here.now(), await current(tx, here)
+    issued = await credentials.attestations_of(tx, subject_uri)
+    living = [each for each in issued if each.revoked_at is None and each.valid_until > now]
+    for attestation in living:
+        await _sign_again(tx, attestation, signer, now, subject_key=f"did:key:{multikey}")
+    return len(living)
+
+
+async def _sign_again(
+    tx: Transaction, attestation: Attestation, signer: wire.Issuer, now: Millis, *, subject_key: str = ""
+) -> None:
     claim = wire.read_credential(orjson.loads(attestation.document)).claim
+    claim = replace(claim, subject_key=subject_key or claim.subject_key)
     signed = orjson.dumps(wire.issue(claim, signer, now=now)).decode()
     await credentials.replace_document(tx, attestation.id, signed)
     for known in await credentials.by_uri(tx, attestation.uri):
-        await credentials.put(tx, replace(known, document=signed, proof_key=signer.key.public.multikey))
+        changed = replace(known, claim=claim, document=signed, proof_key=signer.key.public.multikey)
+        await credentials.put(tx, changed)
 
 
 # ── status lists ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -263,11 +263,14 @@ class Recogniser:
         now = self._here.now()
         async with self._store.view() as view:
             known = await trust.cached_lists(view, wanted)
+            revoked = await trust.revoked_keys(view)
         due = [url for url in wanted if url not in known or known[url].tried_at + max_age <= now]
-        fetched = await _at_once([self._fetched_list(url, known.get(url), issuers) for url in due])
+        fetched = await _at_once([self._fetched_list(url, known.get(url), issuers, revoked) for url in due])
         return {each.url: each for each in fetched}
 
-    async def _fetched_list(self, url: str, known: CachedList | None, issuers: dict[str, KnownIssuer]) -> CachedList:
+    async def _fetched_list(
+        self, url: str, known: CachedList | None, issuers: dict[str, KnownIssuer], revoked_keys: frozenset[str]
+    ) -> CachedList:
         """A list as it is now, or as we had it with what went wrong."""
         now, did = self._here.now(), did_of(authority_of(url))
         before = known or CachedList(url=url, issuer=did, purpose="")
@@ -278,7 +281,8 @@ class Recogniser:
             fetched = await fetch_json(
                 self._net, url, types=CREDENTIAL_TYPES, limit=limits.STATUS_LIST, timeout=limits.KEY_FETCH_TIMEOUT
             )
-            newer = read_list(parse_object(fetched.body), orjson.loads(issuer.document), url=url, now=now)
+            said, keys = parse_object(fetched.body), orjson.loads(issuer.document)
+            newer = read_list(said, keys, url=url, revoked_keys=revoked_keys, now=now)
         except _FAILURES as error:
             return replace(before, tried_at=now, last_error=f"{type(error).__name__}: {error}"[:300])
         if newer.valid_from < before.valid_from:
@@ -372,12 +376,19 @@ def _offline(read: UnverifiedCredential, account_id: int, issuer_document: wire.
     return Found(account_id=account_id, claim=read.claim, proof_key=key)
 
 
-def read_list(document: wire.Document, issuer_document: wire.Document, *, url: str, now: Millis) -> CachedList:
-    """Read and verify a status list as that of `url`. Raises Malformed, BadProof."""
+def read_list(
+    document: wire.Document, issuer_document: wire.Document, *, url: str, revoked_keys: frozenset[str], now: Millis
+) -> CachedList:
+    """Read and verify a status list as that of `url`. Raises Malformed, BadProof: also for a key that is revoked here.
+
+    Whoever has a stolen key could otherwise clear what its issuer has revoked (C14).
+    """
     read = wire.read_status_list(document, now=now)
     if read.url != url:
         raise Malformed("the status list is another one than was asked for")
     verified = wire.verify_status_list(read, issuer_document, now=now)
+    if verified.key in revoked_keys:
+        raise BadProof("the key of the status list is revoked here")
     return CachedList(
         url=verified.url,
         issuer=verified.issuer,

@@ -61,7 +61,8 @@ async def pushed(tx: Transaction, here: Here, document: wire.Document, *, cause:
         await work.fetch_lists(tx, here, [url], cause=cause)
         return "its issuer has to be asked"
     try:
-        newer = read_list(document, orjson.loads(known.document), url=url, now=here.now())
+        revoked = await trust.revoked_keys(tx)
+        newer = read_list(document, orjson.loads(known.document), url=url, revoked_keys=revoked, now=here.now())
     except (Malformed, BadProof) as error:
         await work.fetch_lists(tx, here, [url], cause=cause)
         return f"does not verify: {error}"

@@ -63,6 +63,7 @@ async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
         await inbox_log.forget_bodies(tx, now - KEEP_BODIES)
         await outbox.forget(tx, now - KEEP_SENT)
         await erasure.forget_keys(tx, now - leave.KEEP_KEYS)
+        await accounts.forget_retired(tx, now)
         await threads.forget(tx, now - complete.COOLDOWN)
         if await outbox.resume(tx, now):
             tx.wake(DELIVERY)

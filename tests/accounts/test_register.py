@@ -21,7 +21,7 @@ from medfed.accounts.register import (
 )
 from medfed.activitypub.here import Here
 from medfed.activitypub.keys import parse_multikey, parse_public_pem
-from medfed.kernel.clock import FixedClock
+from medfed.kernel.clock import SECOND, FixedClock
 from medfed.kernel.errors import Forbidden, Gone, Invalid, Misconfigured
 from medfed.kernel.secrets import Vault
 from medfed.storage import accounts, tasks
@@ -34,7 +34,9 @@ FORM = SignUp(username="roy", email="Roy@Lille.example", password="correct horse
 
 async def test_a_member_has_an_actor_with_two_keys_that_sign(store: Store, here: Here, people: People) -> None:
     member = await people.member("roy")
-    ring = KeyRing(here.vault)
+    ring = KeyRing(store, here.vault, here.clock)
+    both = await ring.both(member.account.id)
+    (rsa_id, rsa), (ed_id, ed25519) = both.rsa, both.ed25519
     async with store.view() as view:
         account = await accounts.find_by_handle(view, "ROY", "lyon.example")
         assert account is not None
@@ -42,8 +44,6 @@ async def test_a_member_has_an_actor_with_two_keys_that_sign(store: Store, here:
             "https://lyon.example/users/roy",
             "https://lyon.example/users/roy/inbox",
         )
-        rsa_id, rsa = await ring.rsa(view, account.id)
-        ed_id, ed25519 = await ring.ed25519(view, account.id)
         public = {key.uri: key.public for key in await accounts.keys(view, account.id)}
     assert (rsa_id, ed_id) == (f"{account.uri}#main-key", f"{account.uri}#ed25519-key")
     parse_public_pem(public[rsa_id]).verify(rsa.sign(b"x"), b"x")
@@ -52,32 +52,55 @@ async def test_a_member_has_an_actor_with_two_keys_that_sign(store: Store, here:
 
 
 @pytest.mark.case("C17")
-async def test_private_keys_are_sealed_under_a_key_outside_the_database(store: Store, people: People) -> None:
+async def test_private_keys_are_sealed_under_a_key_outside_the_database(
+    store: Store, here: Here, people: People
+) -> None:
     member = await people.member()
     async with store.view() as view:
         for key in await accounts.keys(view, member.account.id):
             assert key.sealed
             assert b"PRIVATE" not in key.sealed
-        with pytest.raises(Misconfigured):
-            await KeyRing(Vault(b"x" * 32)).rsa(view, member.account.id)
+    with pytest.raises(Misconfigured):
+        await KeyRing(store, Vault(b"x" * 32), here.clock).both(member.account.id)
 
 
-async def test_the_key_ring_forgets_the_least_used_and_what_it_is_told_to(
-    store: Store, here: Here, people: People
-) -> None:
+async def test_the_key_ring_keeps_the_keys_that_were_used_last(store: Store, here: Here, people: People) -> None:
     one, other = await people.member(), await people.member()
-    ring = KeyRing(here.vault, kept=1)
-    async with store.view() as view:
-        first = await ring.rsa(view, one.account.id)
-        assert await ring.rsa(view, one.account.id) is first
-        await ring.rsa(view, other.account.id)
-        again = await ring.rsa(view, one.account.id)
-        assert again is not first
-        assert again == first
-        ring.forget(one.account.id)
-        assert await ring.rsa(view, one.account.id) is not again
-        with pytest.raises(Misconfigured):
-            await ring.rsa(view, 1)
+    ring = KeyRing(store, here.vault, here.clock, kept=1)
+    first = (await ring.both(one.account.id)).rsa
+    assert (await ring.both(one.account.id)).rsa is first
+    await ring.both(other.account.id)
+    again = (await ring.both(one.account.id)).rsa
+    assert again is not first
+    assert again == first
+    with pytest.raises(Misconfigured):
+        await ring.both(1)
+
+
+@pytest.mark.case("C18", "X23")
+async def test_the_key_ring_signs_with_no_key_that_was_taken_away(store: Store, here: Here, people: People) -> None:
+    member = await people.member()
+    ring = KeyRing(store, here.vault, here.clock)
+    key_id, _ = (await ring.both(member.account.id)).rsa
+    async with store.transaction("take the key away") as tx:
+        await accounts.forget_private_part(tx, key_id)
+    with pytest.raises(Misconfigured):
+        await ring.both(member.account.id)
+
+
+@pytest.mark.case("C18")
+async def test_the_key_ring_looks_every_second_when_it_hears_of_no_change(
+    store: Store, here: Here, clock: FixedClock, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await people.member()
+    ring = KeyRing(store, here.vault, here.clock)
+    key_id, _ = (await ring.both(member.account.id)).rsa
+    monkeypatch.setattr(store, "wake", lambda _channel: None)
+    async with store.transaction("take the key away, in a process that nobody hears") as tx:
+        await accounts.forget_private_part(tx, key_id)
+    clock.advance(SECOND)
+    with pytest.raises(Misconfigured):
+        await ring.both(member.account.id)
 
 
 async def test_the_instance_actor_is_made_once(store: Store, here: Here, keys: NewKeys) -> None:

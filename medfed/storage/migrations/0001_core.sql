@@ -57,9 +57,12 @@ CREATE TABLE account_key (
     public      TEXT NOT NULL,                      -- PEM or Multikey
     sealed      BYTEA,                              -- private part of a local key, under the key-encryption key
     created_at  BIGINT NOT NULL,
-    retired_at  BIGINT
+    retired_at  BIGINT,                             -- when one of ours ceases to sign and to be shown; may lie ahead
+    bound_until BIGINT NOT NULL DEFAULT 0,          -- until when attestations need it shown, if longer
+    revoked_at  BIGINT                              -- when it was found to be stolen
 );
 CREATE INDEX account_key_by_account ON account_key (account_id);
+CREATE INDEX account_key_by_end ON account_key (retired_at) WHERE retired_at IS NOT NULL;
 
 CREATE TABLE member (
     account_id     BIGINT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
