@@ -4,16 +4,33 @@ import asyncio
 import os
 import re
 import secrets
+import time
 from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
 
+from medfed.kernel.clock import DAY, SECOND, Millis
 from medfed.kernel.errors import NotFound, StorageDown
 
 TYPES: Final = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 """The only kinds of files that there are, by the end of their name."""
 
+_PART: Final = ".part"
+_HALF_WRITTEN: Final = 1 * DAY
+"""How long a file is given to be written."""
+_DIGEST: Final = sha256().digest_size
 _KEY: Final = re.compile(r"[0-9a-f]{32}\.(?:jpg|png|webp)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A file that there is."""
+
+    key: str
+    written_at: Millis
+    sound: bool
 
 
 class Blobs(Protocol):
@@ -31,6 +48,13 @@ class Blobs(Protocol):
         """Forget a file; no error if it is not there. Raises StorageDown."""
         ...
 
+    async def shelf(self, prefix: str, *, read: bool = True) -> list[Stored]:
+        """The files whose keys begin with two hexadecimal digits; with `read`, whether each is as it was written.
+
+        What a crash left half written goes by the way.
+        """
+        ...
+
 
 def mime_of(key: str) -> str:
     """The media type that a file is served as. Raises NotFound for what is no key."""
@@ -38,7 +62,10 @@ def mime_of(key: str) -> str:
 
 
 class FileBlobs:
-    """Files in a folder, in 65,536 sub-folders by their first letters, readable by nobody else."""
+    """Files in a folder, in 65,536 sub-folders by their first letters, readable by nobody else.
+
+    Each ends in the SHA-256 of what is before, which viewers of images pass over: what has rotted is never served.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -53,11 +80,15 @@ class FileBlobs:
         """See Blobs.read."""
         path = _shard(self._folder, _checked(key))
         try:
-            return await asyncio.to_thread(path.read_bytes)
+            written = await asyncio.to_thread(path.read_bytes)
         except FileNotFoundError:
             raise NotFound("no such file") from None
         except OSError as error:
             raise StorageDown(f"a stored file cannot be read: {error.strerror}") from error
+        data = _sound(written)
+        if data is None:
+            raise StorageDown(f"the stored file {key} is damaged")
+        return data
 
     async def delete(self, key: str) -> None:
         """See Blobs.delete."""
@@ -66,6 +97,10 @@ class FileBlobs:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         except OSError as error:
             raise StorageDown(f"a stored file cannot be deleted: {error.strerror}") from error
+
+    async def shelf(self, prefix: str, *, read: bool = True) -> list[Stored]:
+        """See Blobs.shelf."""
+        return await asyncio.to_thread(_listed, self._folder / prefix, read=read)
 
 
 def _checked(key: str) -> str:
@@ -79,13 +114,45 @@ def _shard(folder: Path, key: str) -> Path:
     return folder / key[:2] / key[2:4] / key
 
 
+def _listed(folder: Path, *, read: bool) -> list[Stored]:
+    found = []
+    for path in folder.glob("??/*"):
+        with suppress(FileNotFoundError):
+            at = int(path.stat().st_mtime * SECOND)
+            if _KEY.fullmatch(path.name):
+                found.append(Stored(key=path.name, written_at=at, sound=not read or _is_sound(path)))
+            elif path.suffix == _PART and time.time() * SECOND - at > _HALF_WRITTEN:
+                path.unlink()
+    return found
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        return _sound(path.read_bytes()) is not None
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return False
+
+
+def _sealed(data: bytes) -> bytes:
+    """Data as it is written: with its own digest behind it."""
+    return data + sha256(data).digest()
+
+
+def _sound(written: bytes) -> bytes | None:
+    """What was written, without its digest; None when it is not what was written."""
+    data, digest = written[:-_DIGEST], written[-_DIGEST:]
+    return data if sha256(data).digest() == digest else None
+
+
 def _write(root: Path, path: Path, data: bytes) -> None:
-    part = path.with_suffix(".part")
+    part = path.with_suffix(_PART)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.write(_sealed(data))
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

@@ -169,6 +169,13 @@ class Store(ABC):
         """What `doctor` should warn of: why this engine, as it is set up, may lose data."""
 
     @abstractmethod
+    async def damage(self) -> list[str]:
+        """What is wrong with what is stored, read from one end to the other: nothing, or at most a hundred lines.
+
+        Takes minutes where much is stored; others read and write meanwhile.
+        """
+
+    @abstractmethod
     async def ping(self) -> None:
         """Raise StorageDown unless the database answers."""
 

@@ -125,6 +125,12 @@ class PostgresStore(Store):
             off = await view.all(_UNSAFE)
         return [f"PostgreSQL runs with {row['name']} = off: what was accepted can be lost" for row in off]
 
+    async def damage(self) -> list[str]:
+        """See Store.damage: pages whose checksum PostgreSQL found wrong, where it keeps any."""
+        async with self.view() as view:
+            failures = await view.value(_CHECKSUM_FAILURES)
+        return [f"PostgreSQL found {failures} damaged pages: see its log"] if failures else []
+
     async def ping(self) -> None:
         """Raise StorageDown unless the server answers."""
         async with self._view() as view:
@@ -438,6 +444,10 @@ _BY_CLASS: Final[Mapping[str, type[MedfedError]]] = {
     "XX": StorageDown,
 }
 _PING: Final = sql("SELECT 1 AS one")
+_CHECKSUM_FAILURES: Final = sql(
+    "SELECT 0 AS failures",
+    postgres="SELECT coalesce(checksum_failures, 0) FROM pg_stat_database WHERE datname = current_database()",
+)
 _UNSAFE: Final = sql(
     "SELECT 'synchronous' AS name WHERE 1 = 0",
     postgres="""

@@ -120,6 +120,11 @@ class SqliteStore(Store):
             doubts.append("synchronous is not FULL: what was accepted can be lost in a power failure")
         return doubts
 
+    async def damage(self) -> list[str]:
+        """See Store.damage."""
+        async with self._aside() as wire:
+            return await wire.ask(_quick_check)
+
     async def ping(self) -> None:
         """Raise StorageDown unless both a reader and the writer answer."""
         async with self._view() as view:
@@ -133,12 +138,18 @@ class SqliteStore(Store):
         """
         part = target.with_name(f"{target.name}.part")
         part.unlink(missing_ok=True)
+        async with self._aside() as wire:
+            await wire.ask(partial(_vacuum_into, target=part))
+        await asyncio.to_thread(_put_in_place, part, target)
+
+    @asynccontextmanager
+    async def _aside(self) -> AsyncIterator[Wire]:
+        """A connection for one long errand."""
         wire = await Wire.open(partial(connect_reader, self.path))
         try:
-            await wire.ask(partial(_vacuum_into, target=part))
+            yield wire
         finally:
             await wire.close()
-        await asyncio.to_thread(_put_in_place, part, target)
 
     async def pragmas(self) -> dict[str, Any]:
         """What the writing connection really runs with, for `doctor` and the tests."""
@@ -242,6 +253,14 @@ class _Checkpoints:
             return self._wal.stat().st_size
         except FileNotFoundError:
             return 0
+
+
+def _quick_check(raw: sqlite3.Connection) -> list[str]:
+    try:
+        said = [str(row[0]) for row in raw.execute("PRAGMA quick_check")]
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    return [] if said == ["ok"] else said
 
 
 def _vacuum_into(raw: sqlite3.Connection, *, target: Path) -> None:

@@ -11,6 +11,7 @@ from medfed.domain.accounts import Account
 from medfed.instance import Instance
 from medfed.kernel.clock import DAY, HOUR, SECOND, Millis
 from medfed.kernel.errors import Refused, RemoteFailure, Unreachable
+from medfed.media import upkeep
 from medfed.notifications.mail import TASK as MAIL
 from medfed.notifications.mail import letter_of
 from medfed.posts import complete, featured, publish, quotes, quoting
@@ -87,6 +88,17 @@ async def erase_files(instance: Instance, payload: Mapping[str, Any]) -> None:
     """Files of a member who left."""
     for key in payload["keys"]:
         await instance.blobs.delete(str(key))
+
+
+async def look_after_files(instance: Instance, _payload: Mapping[str, Any]) -> None:
+    """A part of the stored files has its turn."""
+    now = instance.here.now()
+    await upkeep.look_after(instance.store, instance.blobs, upkeep.due(now), now)
+
+
+async def check_database(instance: Instance, _payload: Mapping[str, Any]) -> None:
+    """Read the whole database, to learn of damage while there is a backup from before it."""
+    await upkeep.check_database(instance.store, instance.here.now())
 
 
 async def send_letter(instance: Instance, payload: Mapping[str, Any]) -> None:
@@ -176,6 +188,8 @@ ROUTES: Final = (
     Task(kind=complete.TASK, run=complete_thread),
     Task(kind=quoting.TASK, run=check_quote),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
+    Task(kind="look-after-files", run=look_after_files, every=1 * HOUR),
+    Task(kind="check-database", run=check_database, every=1 * DAY),
     Task(kind=featured.TASK, run=fetch_featured),
     Task(kind=synchronise.TASK, run=synchronise_followers),
     Task(kind=work.CHECK, run=check_attestations),
