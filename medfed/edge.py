@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -101,13 +102,20 @@ class Router:
 
 def _child(node: _Node, segment: str) -> _Node:
     if "{" not in segment:
-        return node.literal.setdefault(segment, _Node())
-    pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(segment)))
+        if segment not in node.literal:
+            node.literal[segment] = _Node()
+        return node.literal[segment]
+    pattern = _pattern(segment)
     for known, child in node.patterns:
-        if known.pattern == pattern.pattern:
+        if known is pattern:
             return child
     node.patterns.append((pattern, _Node()))
     return node.patterns[-1][1]
+
+
+@cache
+def _pattern(segment: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(segment)))
 
 
 def _walk(
