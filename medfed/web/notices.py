@@ -14,6 +14,7 @@ from medfed.posts import read
 from medfed.relations import follow as relating
 from medfed.storage import accounts, notifications, posts, timelines
 from medfed.storage.database import View
+from medfed.web import permissions
 from medfed.web.present import excerpt_of, people, post_path
 from medfed.web.sent import number
 from medfed.web.sheet import asked_page, last_read, page, paging
@@ -31,12 +32,13 @@ async def index(visit: Visit) -> Response:
     wanted = asked_page(visit, _PAGE)
     async with visit.instance.store.view() as view:
         found = await notifications.page(view, visit.account.id, wanted, kinds=list(_KINDS))
-        shown = await _views(view, visit, found)
+        waiting = await permissions.asked(view, visit) if wanted == Page(limit=_PAGE) else ()
+        shown = await _views(view, visit, [each for each in found if each.kind != "quote_request"])
     return await page(
         visit,
         "notifications",
         current="notifications",
-        notices=shown,
+        notices=(*waiting, *shown),
         paging=paging(visit, wanted, [each.id for each in found]),
     )
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from medfed.accounts import passwords, profile, sessions
 from medfed.domain.accounts import Account
+from medfed.domain.interactions import QUOTE_CHOICES
 from medfed.kernel.errors import Invalid, TooLarge, Unauthenticated, Unsupported
 from medfed.storage import accounts, oauth
 from medfed.storage.database import Transaction, View
@@ -44,6 +45,7 @@ def _values(visit: Visit) -> dict[str, str]:
         "theme": visit.preference("theme", "auto"),
         "post_audience": visit.preference("visibility", "followers"),
         "post_language": visit.preference("language", visit.language),
+        "post_quotes": visit.preference("quotes", "nobody"),
     }
 
 
@@ -169,6 +171,7 @@ async def _keep_preferences(tx: Transaction, visit: Visit) -> None:
         "theme": (_theme(visit), THEMES),
         "visibility": (sent.text("post_audience"), profile.VISIBILITIES),
         "language": (sent.text("post_language"), POST_LANGUAGES),
+        "quotes": (sent.text("post_quotes"), QUOTE_CHOICES),
     }
     kept = {name: value for name, (value, known) in chosen.items() if value in known}  # type: ignore[operator]
     language = sent.text("language")

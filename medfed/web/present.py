@@ -12,10 +12,11 @@ from medfed.domain.accounts import Account
 from medfed.domain.cases import Case
 from medfed.domain.credentials import Credential, CredentialState
 from medfed.domain.emoji import Emoji, EmojiCount
+from medfed.domain.interactions import DEEDS, Deed, Leave, Tie
 from medfed.domain.posts import Attachment, Mention, Poll, Post, Quote, Requirement
 from medfed.kernel.html import from_markdown, plain, with_pictures
 from medfed.media import links
-from medfed.posts import read
+from medfed.posts import permission, read
 from medfed.storage import accounts, cases, posts, reactions
 from medfed.storage import quotes as stored_quotes
 from medfed.storage.database import View
@@ -165,6 +166,8 @@ class Around:
     emojis: Mapping[int, Sequence[EmojiCount]] = field(default_factory=dict)
     quotes: Mapping[int, Quote] = field(default_factory=dict)
     quoted: Mapping[int, Post] = field(default_factory=dict)
+    ties: Mapping[int, Tie] = field(default_factory=dict)
+    """By the post, what its reader is to the author; empty for strangers."""
 
 
 async def around(view: View, visit: Visit, shown: Sequence[Post]) -> Around:
@@ -193,6 +196,7 @@ async def around(view: View, visit: Visit, shown: Sequence[Post]) -> Around:
         emojis=await reactions.with_emoji(view, [post.id for post in whole.values() if post.likes_count]),
         quotes=quotes,
         quoted=quoted,
+        ties=await permission.ties(view, viewer, list(whole.values()), known) if viewer else {},
     )
 
 
@@ -225,6 +229,7 @@ def one(visit: Visit, post: Post, gathered: Around, *, case: Case | None = None)
     in_case = case is not None and post.visibility != "direct"
     did = gathered.reacted
     quote = _quote(post, gathered)
+    leaves = _leaves(post, gathered)
     return PostView(
         id=str(post.id),
         href=post_path(account, post),
@@ -242,12 +247,16 @@ def one(visit: Visit, post: Post, gathered: Around, *, case: Case | None = None)
         useful=post.likes_count,
         reactions=_reactions(gathered.emojis.get(post.id, ())),
         quote=quote,
-        lacks_quote=quote is None and post.id in gathered.quotes,
+        lacks_quote="" if quote is not None else _lacks(gathered.quotes.get(post.id), own=own),
         did_relay=post.id in did.boosted,
         did_find_useful=post.id in did.liked,
         did_keep=post.id in did.kept,
         can_act=viewer is not None,
-        can_relay=viewer is not None and (post.is_open or (post.visibility == "followers" and own)),
+        can_relay=(post.is_open or (post.visibility == "followers" and own)) and leaves["boost"] != "none",
+        can_react=leaves["like"] != "none",
+        can_answer=viewer is None or leaves["reply"] != "none",
+        can_quote=leaves["quote"] in ("free", "known"),
+        asks_to_quote=leaves["quote"] == "asked",
         can_delete=own,
         can_accept=_can_accept(viewer, post, case),
         accepted=case is not None and case.accepted_post_id == post.id,
@@ -265,6 +274,21 @@ def _quote(post: Post, gathered: Around) -> QuoteView | None:
         at=quoted.published_at,
         excerpt=excerpt_of(quoted, _EXCERPT),
     )
+
+
+def _leaves(post: Post, gathered: Around) -> Mapping[Deed, Leave]:
+    """What its reader may do with a post; strangers nothing."""
+    tie = gathered.ties.get(post.id)
+    return {deed: permission.leave_of(post, deed, tie) if tie is not None else "none" for deed in DEEDS}
+
+
+def _lacks(quote: Quote | None, *, own: bool) -> str:
+    """Why a quote cannot be shown; what its author has decided is for who quotes to know."""
+    if quote is None:
+        return ""
+    if quote.state == "accepted":
+        return "unavailable" if quote.quoted_id else "deleted"
+    return quote.state if own else "unavailable"
 
 
 def _reactions(counted: Sequence[EmojiCount]) -> tuple[ReactionView, ...]:

@@ -18,6 +18,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "poll.options": "poll_option_1",
     "spoiler": "summary",
     "note": "statement",
+    "quoted_status_id": "content",
     "specialties": "specialties",
 }
 """The domain's name of a field, and the form's, where they differ."""
@@ -60,6 +61,11 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("has moved on, or is closed", N_("That account has moved on, or is closed.")),
     ("this account moved lately", N_("You moved less than 30 days ago.")),
+    ("a private message quotes only", N_("A private message quotes only people whom it is for: mention them.")),
+    (
+        "does not quote posts of other",
+        N_("What is for attested practitioners does not quote posts of other instances."),
+    ),
     ("is not valid TOML", N_("This is not valid TOML.")),
     ("not a domain", N_("This is not a domain, such as chu-lyon.example.")),
 )
@@ -87,6 +93,10 @@ _EXACTLY: Final[Mapping[str, str]] = {
     "this post is not for everybody and cannot be passed on": N_(
         "This post is not for everybody, so it cannot be relayed."
     ),
+    "the author of this post lets only others react to it": N_("The author lets only others react to this."),
+    "the author of this post lets only others answer it": N_("The author lets only others answer this."),
+    "the author of this post lets only others pass it on": N_("The author lets only others relay this."),
+    "the author of this post does not let you quote it": N_("The author does not let you quote this."),
     "a policy is applied after a dry run": N_("A policy is applied after a dry run. Make one first."),
     "a report is settled with a decision and a reason": N_("Write a reason, then choose a decision."),
     "a withdrawal needs a reason": N_("Write a reason: it is published with the withdrawal."),

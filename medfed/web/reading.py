@@ -168,7 +168,7 @@ async def _post_page(view: View, visit: Visit, found: Post, author: Account) -> 
         post=shown,
         answers=answers,
         form=EMPTY_FORM,
-        can_answer=visit.viewer is not None,
+        can_answer=visit.viewer is not None and shown.can_answer,
     )
 
 

@@ -243,6 +243,9 @@ NOTICES: Final[Mapping[str, str]] = {
     "reblog": N_("%(who)s relayed your post"),
     "poll": N_("A poll you took part in has ended"),
     "update": N_("%(who)s corrected a post you relayed"),
+    "quote": N_("%(who)s quoted you"),
+    "quoted_update": N_("%(who)s corrected a post you quoted"),
+    "quote_request": N_("%(who)s asks to quote you"),
     "status": N_("%(who)s wrote"),
     "case_answer": N_("%(who)s answered your case"),
     "case_accepted": N_("%(who)s kept your answer"),
@@ -261,6 +264,9 @@ NOTICE_ICONS: Final[Mapping[str, str]] = {
     "reblog": "relay",
     "poll": "poll",
     "update": "pen",
+    "quote": "link",
+    "quoted_update": "pen",
+    "quote_request": "link",
     "status": "pen",
     "case_answer": "case",
     "case_accepted": "check",
@@ -270,6 +276,26 @@ NOTICE_ICONS: Final[Mapping[str, str]] = {
     "report": "flag",
     "verification_request": "page",
 }
+
+QUOTABLE: Final[Mapping[str, str]] = {
+    "public": N_("Everybody"),
+    "followers": N_("Your followers"),
+    "ask": N_("Who asks you, each time"),
+    "nobody": N_("Nobody but you"),
+}
+ANSWERABLE: Final[Mapping[str, str]] = {
+    "public": N_("Whoever can read it"),
+    "followers": N_("Your followers and those you mention"),
+    "mentioned": N_("Only those you mention"),
+}
+MISSING_QUOTES: Final[Mapping[str, str]] = {
+    "pending": N_("The author of the quoted post has not agreed yet."),
+    "rejected": N_("The author of the quoted post does not agree."),
+    "revoked": N_("The author of the quoted post no longer agrees."),
+    "deleted": N_("The quoted post was deleted."),
+    "unavailable": N_("The quoted post is not available."),
+}
+"""Why a quote is not shown; only who quotes is told what its author decided."""
 
 SCOPES: Final[Mapping[str, str]] = {
     "read": N_("Read everything that you can read, private messages included"),
@@ -324,6 +350,9 @@ VOCABULARIES: Final[Mapping[str, Mapping[str, str]]] = {
     "reason": REASONS,
     "kind": KINDS,
     "scope": SCOPES,
+    "quotable": QUOTABLE,
+    "answerable": ANSWERABLE,
+    "missing_quote": MISSING_QUOTES,
     "verdict": VERDICTS,
     "language": LANGUAGES,
     "theme": THEMES,

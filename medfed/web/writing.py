@@ -17,6 +17,7 @@ from medfed.posts import publish, react, read
 from medfed.storage import cases, posts, reactions
 from medfed.storage.database import Transaction, View
 from medfed.web.forecast import choices, crowd, forecast
+from medfed.web.permissions import answerable_by, quotable_by
 from medfed.web.pictures import SLOTS, Pictures, shown, take_in
 from medfed.web.present import around, one, post_path
 from medfed.web.problems import in_words
@@ -35,7 +36,9 @@ _POLL_OPTIONS: Final = 4
 
 
 async def compose(visit: Visit) -> Response:
-    """GET /compose: `to` names whom to write to, `in_reply_to` what is answered, `audience` for whom."""
+    """GET /compose: `to` names whom to write to, `in_reply_to` what is answered, `quote` what is quoted, `audience` for
+    whom.
+    """
     to = visit.sent.text("to")[:300]
     preferred = visit.preference("visibility", "followers")
     values = {
@@ -43,38 +46,52 @@ async def compose(visit: Visit) -> Response:
         "audience": visit.sent.text("audience") or ("direct" if to else preferred),
         "language": visit.preference("language", visit.language),
         "in_reply_to": visit.sent.text("in_reply_to"),
+        "quotable_by": visit.preference("quotes", "nobody"),
     }
-    parent = await _parent(visit, values["in_reply_to"])
+    parent = await _meant(visit, values["in_reply_to"])
+    quoted = await _meant(visit, visit.sent.text("quote"))
     if parent is not None:
         values["audience"] = parent.visibility
-    return await _page(visit, FormView(values=values), Pictures(), parent, foretold=False)
+    elif quoted is not None:
+        values["audience"] = quoted.visibility
+    return await _page(visit, FormView(values=values), Pictures(), parent, quoted, foretold=False)
 
 
 async def post_compose(visit: Visit) -> Response:
     """POST /compose: `do=check` looks at it without publishing."""
-    parent = await _parent(visit, visit.sent.text("in_reply_to"))
+    parent = await _meant(visit, visit.sent.text("in_reply_to"))
+    quoted = await _meant(visit, visit.sent.text("quote"))
     pictures = await take_in(visit)
     form = FormView(values=visit.sent.values(), errors=pictures.errors)
     try:
         draft = composing.check(_draft(visit, parent, pictures))
     except Invalid as error:
         wrong = FormView(values=form.values, errors={**form.errors, **in_words(visit, error)})
-        return await _page(visit, wrong, pictures, parent, status=422)
+        return await _page(visit, wrong, pictures, parent, quoted, status=422)
     if form.errors or visit.sent.text("do") == "check":
-        return await _page(visit, form, pictures, parent, status=422 if form.errors else 200)
+        return await _page(visit, form, pictures, parent, quoted, status=422 if form.errors else 200)
     named = await find_named(visit.instance.lookup, draft)
     if draft.visibility == "direct" and not named:
         nobody = {"content": visit.say(N_("A message names whom it is for: write @name or @name@domain."))}
-        return await _page(visit, FormView(values=form.values, errors=nobody), pictures, parent, status=422)
-    return await _publish(visit, draft, named, parent)
+        return await _page(visit, FormView(values=form.values, errors=nobody), pictures, parent, quoted, status=422)
+    try:
+        return await _publish(visit, draft, named, parent, quoted)
+    except Invalid as error:
+        wrong = FormView(values=form.values, errors=in_words(visit, error))
+        return await _page(visit, wrong, pictures, parent, quoted, status=422)
 
 
-async def _publish(visit: Visit, draft: Draft, named: Mapping[Handle, Account], parent: Post | None) -> Response:
+async def _publish(
+    visit: Visit, draft: Draft, named: Mapping[Handle, Account], parent: Post | None, quoted: Post | None
+) -> Response:
     instance, author = visit.instance, visit.account
     async with instance.store.transaction("publish") as tx:
-        if parent is not None and not await read.may(tx, instance.here, author, parent):
-            raise NotFound("there is no such post")
-        post = await publish.publish(tx, instance.here, instance.levels, author, draft, named=named, parent=parent)
+        for meant in (parent, quoted):
+            if meant is not None and not await read.may(tx, instance.here, author, meant):
+                raise NotFound("there is no such post")
+        post = await publish.publish(
+            tx, instance.here, instance.levels, author, draft, named=named, parent=parent, quoted=quoted
+        )
         path = post_path(author, post)
         if parent is not None:
             case = (await cases.of_posts(tx, [post.conversation_id])).get(post.conversation_id)
@@ -84,8 +101,8 @@ async def _publish(visit: Visit, draft: Draft, named: Mapping[Handle, Account], 
     return go(visit, path, "answered" if parent is not None else "published")
 
 
-async def _parent(visit: Visit, id_: str) -> Post | None:
-    """The post that is answered. Raises NotFound when the member may not read it."""
+async def _meant(visit: Visit, id_: str) -> Post | None:
+    """The post that is answered, or quoted. Raises NotFound when the member may not read it."""
     if not id_:
         return None
     async with visit.instance.store.view() as view:
@@ -109,6 +126,8 @@ def _draft(visit: Visit, parent: Post | None, pictures: Pictures) -> Draft:
         in_reply_to_id=parent.id if parent else None,
         media_ids=pictures.ids,
         poll=_poll(visit),
+        quotable_by=quotable_by(sent.text("quotable_by") or visit.preference("quotes", "")),
+        answerable_by=answerable_by(sent.text("answerable_by")),
         requires=Requirement() if visibility == "verified" and parent is None else None,
     )
 
@@ -143,6 +162,7 @@ async def _page(
     form: FormView,
     pictures: Pictures,
     parent: Post | None,
+    quoted: Post | None,
     *,
     status: int = 200,
     foretold: bool = True,
@@ -150,6 +170,7 @@ async def _page(
     chosen = form.value("audience", "followers")
     async with visit.instance.store.view() as view:
         answering = await _shown(view, visit, parent)
+        quoting = await _shown(view, visit, quoted)
         them = None if parent is not None else await crowd(view, visit)
     offered = _AUDIENCES if parent is None else (parent.visibility,)
     checked = chosen if chosen in offered else offered[0]
@@ -163,6 +184,7 @@ async def _page(
             audiences=choices(visit, them, offered, checked),
             forecast=forecast(visit, them, checked) if foretold else None,
             answering=answering,
+            quoting=quoting,
             images=shown(visit, pictures),
             limit=limits.POST_CHARACTERS,
             poll_options=_POLL_OPTIONS,

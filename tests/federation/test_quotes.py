@@ -219,7 +219,7 @@ async def test_who_asks_to_quote_is_refused_and_of_what_they_may_not_read_they_h
         assert refused["object"] == {
             "type": "QuoteRequest", "id": asked["id"], "actor": alice.uri, "object": ours.uri, "instrument": note["id"],
         }  # fmt: skip
-        hidden = alice.activity("QuoteRequest", closed.uri, instrument=note)
+        hidden = alice.activity("QuoteRequest", closed.uri, instrument=alice.note(quote=closed.uri))
         assert await alice.tells(lyon, hidden) == "done: no such post"
         assert len(alice.home.heard("Reject")) == 1
 

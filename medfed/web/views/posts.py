@@ -106,15 +106,20 @@ class PostView:
     useful: int = 0
     reactions: tuple[ReactionView, ...] = ()
     quote: QuoteView | None = None
-    lacks_quote: bool = False
-    """It quotes what its reader cannot be shown: nobody has agreed, or it is gone."""
+    lacks_quote: str = ""
+    """Why it quotes what its reader cannot be shown, in a word: nobody has agreed, or it is gone."""
     did_relay: bool = False
     did_find_useful: bool = False
     did_keep: bool = False
     can_act: bool = False
     """A signed-in reader may mark, keep and report."""
     can_relay: bool = False
-    """Absent, not grey, when the audience forbids it."""
+    """Absent, not grey, when the audience forbids it, or the author."""
+    can_react: bool = True
+    can_answer: bool = True
+    can_quote: bool = False
+    asks_to_quote: bool = False
+    """Its author agrees each time, or not."""
     can_delete: bool = False
     can_accept: bool = False
     """The author of the case may keep this answer."""
@@ -127,6 +132,11 @@ class PostView:
     def action(self) -> str:
         """Where its buttons post their `do`."""
         return f"/posts/{self.id}"
+
+    @property
+    def policy_action(self) -> str:
+        """Where its author says who may answer and quote it."""
+        return f"/posts/{self.id}/policy"
 
     @property
     def anchor(self) -> str:
@@ -294,6 +304,7 @@ class ComposeView:
     audiences: tuple[AudienceChoiceView, ...]
     forecast: ForecastView | None = None
     answering: PostView | None = None
+    quoting: PostView | None = None
     images: tuple[AttachmentView, ...] = ()
     limit: int = 5_000
     poll_options: int = 4
