@@ -737,9 +737,27 @@ def _add_people(add: Callable[..., None], member: Callable[..., v.Frame], strang
     add("directory-empty", "directory", stranger, people=(), **directory)
     quotable = v.FormView(values={"quotable_by": "ask", "answerable_by": "followers"})
     quoting = (post(id="502", lacks_quote="revoked"), WELLENS)
-    own = post(can_act=True, can_delete=True)
-    add("post-policy", "post_policy", member(""), post=own, form=quotable, quotable=True, quoting=quoting, paging=LAST)
-    add("post-policy-closed", "post_policy", member(""), post=own, form=form, quotable=False, quoting=(), paging=LAST)
+    of_helene = post(can_act=True, can_delete=True)
+    add(
+        "post-policy",
+        "post_policy",
+        member(""),
+        post=of_helene,
+        form=quotable,
+        quotable=True,
+        quoting=quoting,
+        paging=LAST,
+    )
+    add(
+        "post-policy-closed",
+        "post_policy",
+        member(""),
+        post=of_helene,
+        form=form,
+        quotable=False,
+        quoting=(),
+        paging=LAST,
+    )
     add("notifications", "notifications", member("notifications"), notices=NOTICES, paging=PAGING)
     add("notifications-empty", "notifications", member("notifications"), notices=(), paging=LAST)
     talks = (
