@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -169,6 +170,10 @@ class Senders:
 
     scene: Scene
     stopped: bool = False
+    statuses: Counter[int] = field(default_factory=Counter)
+    """What they were answered."""
+    unanswered: list[float] = field(default_factory=list)
+    """When a request got no answer, on the monotonic clock."""
 
     async def run(self) -> None:
         """Send until stopped."""
@@ -190,9 +195,11 @@ class Senders:
                     client = client or await Client.to("127.0.0.1", self.scene.place.port)
                     status, _ = await client.ask(request)
                 except OSError:
+                    self.unanswered.append(time.monotonic())
                     client = None
                     await asyncio.sleep(0.05)
                     continue
+                self.statuses[status] += 1
                 if status == 202:
                     self.scene.history.acknowledged.add(uri)
                     break

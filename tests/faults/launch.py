@@ -7,8 +7,7 @@ NUMBERth time. Production code knows nothing of this: what it calls at that step
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from medfed.cli import main
@@ -18,7 +17,6 @@ from medfed.inbox.authenticate import Gatekeeper
 from medfed.inbox.record import Recorder
 from medfed.storage import outbox, sqlite_wire
 from medfed.storage.database import Transaction
-from medfed.storage.outbox import Inbox, Outgoing
 from medfed.storage.sqlite_transaction import SqliteTransaction
 
 CARELESS: Final = "careless"
@@ -29,11 +27,6 @@ class Fuse:
 
     def __init__(self, length: int) -> None:
         self._left = length
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the next time is the one."""
-        return self._left == 1
 
     def burn(self) -> None:
         """Nothing is finished, and nobody told."""
@@ -77,29 +70,16 @@ def _burn_before(kind: Any, fuse: Fuse) -> None:
     kind.commit = changed
 
 
-def _amid_fan_out(fuse: Fuse) -> None:
-    original = outbox.enqueue
-
-    async def changed(tx: Transaction, activity: Outgoing, inboxes: Iterable[Inbox], next_id: Any) -> int:
-        known = list(inboxes)
-        if fuse.is_last:
-            await original(tx, activity, islice(known, len(known) // 2), next_id)
-        fuse.burn()
-        return await original(tx, activity, known, next_id)
-
-    outbox.enqueue = changed
-
-
 STEPS: Final[Mapping[str, Callable[[Fuse], None]]] = {
     "read": lambda fuse: _after(http, "read_body", fuse),
     "verified": lambda fuse: _after(Gatekeeper, "authenticate", fuse),
     "commit": _before_commit,
     "committed": lambda fuse: _after(Recorder, "take", fuse),
-    "fan-out": _amid_fan_out,
+    "fan-out": lambda fuse: _after(outbox, "enqueue", fuse),
     "posted": lambda fuse: _after(Deliverer, "_post", fuse),
 }
 """After the request was read, after its signature was verified, before its commit, after that and before the 202;
-amid the rows of a post's deliveries; after a delivery was answered and before that is written down."""
+after a post's deliveries were inserted and before that commit; after a delivery was answered, before it is ticked."""
 
 
 def changed_main() -> None:
