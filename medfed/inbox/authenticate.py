@@ -11,8 +11,10 @@ from medfed.activitypub.here import Here
 from medfed.activitypub.uris import authority_of
 from medfed.activitypub.wire import Activity, parse_activity
 from medfed.domain.accounts import Account, AccountKey
+from medfed.inbox.hearsay import Hearsay
 from medfed.kernel import limits
 from medfed.kernel.errors import (
+    BadProof,
     BadSignature,
     Malformed,
     NotFound,
@@ -26,13 +28,14 @@ from medfed.kernel.errors import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticated:
-    """Evidence, made by `Gatekeeper` alone: `actor` said exactly `body`."""
+    """Evidence, made by `Gatekeeper` and by `inbox.origin` alone: `actor` said `body`."""
 
     actor: Account
     activity: Activity
     body: bytes
     by: str
-    """What vouches for it: cavage, rfc9421, proof, or gone (the actor's own server says that it is no more)."""
+    """What vouches for it: cavage, rfc9421, proof, origin (the actor's own server says so when it is asked), or gone
+    (it says that the actor is no more)."""
     covered: tuple[str, ...] = ()
     """Headers that the actor signed together with it; none when the request is not the actor's."""
 
@@ -50,8 +53,8 @@ class Gatekeeper:
     levels: PeerLevels
     here: Here
 
-    async def authenticate(self, request: SignedRequest) -> Authenticated:
-        """Who signed the request, and what they say.
+    async def authenticate(self, request: SignedRequest) -> Authenticated | Hearsay:
+        """Who signed the request, and what they say; or what they say that somebody else said.
 
         Raises BadSignature, BadProof, OriginMismatch (401), Malformed (400), PolicyRefusal (403), Unreachable
         (503: the sender's own server does not answer, so that the sender tries again), NothingToDo.
@@ -69,8 +72,7 @@ class Gatekeeper:
                 raise BadSignature("the key is not one of the actor's")
             return await self._from_stranger(claim, activity, request.body)
         if found[1].uri != activity.actor:
-            await self.identifier.verified(claim, found)
-            return await self._forwarded(activity, request.body)
+            return await self._forwarded(await self.identifier.verified(claim, found), activity, request.body)
         if found[1].gone_at is not None and not _deletes_itself(activity):
             # Its own server decides whether it is back (D21): the key that we kept does not.
             return await self._from_stranger(claim, activity, request.body)
@@ -105,8 +107,14 @@ class Gatekeeper:
             return None
         return await self.identifier.find(key_id)
 
-    async def _forwarded(self, activity: Activity, body: bytes) -> Authenticated:
+    async def _forwarded(self, passer: Account, activity: Activity, body: bytes) -> Authenticated | Hearsay:
         """Signed by somebody else than its actor: it counts if it carries the actor's own proof (C02, D19)."""
+        try:
+            return await self._proven(activity, body)
+        except (BadProof, BadSignature) as problem:
+            return Hearsay(passer=passer, activity=activity, problem=problem)
+
+    async def _proven(self, activity: Activity, body: bytes) -> Authenticated:
         if "proof" not in activity.document:
             raise BadSignature("the activity was signed by another than its actor")
         actor = await self.identifier.proven(activity)

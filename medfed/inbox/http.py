@@ -7,13 +7,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medfed.activitypub import followersync
+from medfed.domain.peers import Level
 from medfed.edge import Route, as_signed, instance_of, read_body
+from medfed.inbox import hearsay
 from medfed.inbox.admit import admit
 from medfed.inbox.authenticate import Authenticated, Gatekeeper, NothingToDo
+from medfed.inbox.hearsay import Hearsay
 from medfed.inbox.record import Recorder
 from medfed.instance import Instance
 from medfed.kernel import limits
-from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, Unsupported
+from medfed.kernel.allowance import Allowance
+from medfed.kernel.clock import MINUTE
+from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, TooMany, Unsupported
 from medfed.relations.synchronise import Comparer
 from medfed.storage import accounts
 from medfed.storage.inbox_log import Arrival
@@ -22,6 +27,8 @@ log: Final = logging.getLogger(__name__)
 
 WAKE: Final = "inbox"
 """The channel that wakes whoever applies arrivals."""
+
+_RUMOURS_PER: Final = 10 * MINUTE
 
 _TYPES: Final = ("application/activity+json", "application/ld+json", "application/json")
 
@@ -35,6 +42,7 @@ class Inbox:
             identifier=instance.identifier, lookup=instance.lookup, levels=instance.levels, here=instance.here
         )
         self._recorder = Recorder(instance)
+        self._rumours = Allowance(limits.RUMOURS_PER_HOST, _RUMOURS_PER)
         self._comparer = Comparer(store=instance.store, here=instance.here, digests=instance.followers)
 
     async def shared(self, request: Request) -> Response:
@@ -63,6 +71,8 @@ class Inbox:
             authenticated = await self._gatekeeper.authenticate(as_signed(request, self._instance.here.uris, body))
         except NothingToDo:
             return Response(status_code=202)
+        if isinstance(authenticated, Hearsay):
+            return await self._hear(authenticated)
         admitted = admit(self._instance.levels, authenticated)
         here = self._instance.here
         arrival = Arrival(
@@ -77,6 +87,20 @@ class Inbox:
             self._instance.store.wake(WAKE)
         if followersync.HEADER in authenticated.covered:
             await self._compare(authenticated, request)
+        return Response(status_code=202)
+
+    async def _hear(self, heard: Hearsay) -> Response:
+        """Somebody passes on what is not proven: ask the server of who is said to have said it, or refuse it."""
+        instance, passer = self._instance, heard.passer
+        allowed = instance.levels.of(passer.host) in (Level.FEDERATED, Level.TRUSTED) and passer.active
+        async with instance.store.view() as view:
+            allowed = allowed and await hearsay.concerns_us(view, instance.here, heard)
+        if not allowed:
+            raise heard.problem
+        if not self._rumours.take(passer.host, instance.here.now()):
+            raise TooMany("too much that others said; send what your own actors say", retry_after=_RUMOURS_PER // 1000)
+        async with instance.store.transaction("hear") as tx:
+            await hearsay.ask_later(tx, instance.here, heard.activity)
         return Response(status_code=202)
 
     async def _compare(self, authenticated: Authenticated, request: Request) -> None:

@@ -10,9 +10,10 @@ from typing import Final
 from medfed.activitypub.uris import same_origin
 from medfed.activitypub.wire import Activity, read_activity, read_post
 from medfed.domain.accounts import Account
+from medfed.domain.posts import Post
 from medfed.inbox.admit import Admitted
 from medfed.inbox.resolve import Fetchers, Resolved, Said
-from medfed.kernel.errors import BadProof, OriginMismatch, PolicyRefusal, RemoteGone
+from medfed.kernel.errors import BadProof, OriginMismatch, PolicyRefusal
 from medfed.posts.fetch import Budget
 
 ABOUT_POSTS: Final = frozenset({"Create", "Update", "Delete", "Like", "EmojiReact", "Undo"})
@@ -41,7 +42,7 @@ async def passed_on(fetchers: Fetchers, admitted: Admitted) -> Resolved:
     if activity.kind == "Update":
         return await _changed(fetchers, group, activity) if known is not None else Resolved()
     if activity.kind == "Delete":
-        return Resolved(post=known, said_by=await _withdrawn(fetchers, group, activity) if known else None)
+        return Resolved(post=known, said_by=await _withdrawn(fetchers, group, activity, known) if known else None)
     return Resolved(post=known, said_by=await _said(fetchers, group, activity))
 
 
@@ -77,7 +78,7 @@ async def _changed(fetchers: Fetchers, group: Account, activity: Activity) -> Re
     return Resolved(said=said, around=around, said_by=Said(actor=author, activity=activity))
 
 
-async def _withdrawn(fetchers: Fetchers, group: Account, activity: Activity) -> Said | None:
+async def _withdrawn(fetchers: Fetchers, group: Account, activity: Activity, known: Post) -> Said | None:
     """Who deletes a post; None when it is still where it was written: then only the group has let go of it."""
     actor = await _proven(fetchers, group, activity)
     if actor is not None:
@@ -85,11 +86,8 @@ async def _withdrawn(fetchers: Fetchers, group: Account, activity: Activity) -> 
     actor = await fetchers.lookup.known(activity.actor)
     if actor is None or not same_origin(activity.object_id, activity.actor):
         return None
-    try:
-        await fetchers.posts.read(activity.object_id, Budget())
-    except RemoteGone:
-        return Said(actor=actor, activity=activity)
-    return None
+    gone = await fetchers.posts.is_gone(activity.object_id, certain=not known.is_open)
+    return Said(actor=actor, activity=activity) if gone else None
 
 
 async def _said(fetchers: Fetchers, group: Account, activity: Activity) -> Said:

@@ -10,6 +10,7 @@ from medfed.activitypub.wire import Activity, PeerPost, read_post
 from medfed.domain.accounts import Account
 from medfed.domain.posts import Post
 from medfed.inbox.admit import Admitted
+from medfed.instance import Instance
 from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure
 from medfed.posts.fetch import Budget, PostFetcher
 from medfed.posts.receive import Around
@@ -25,6 +26,17 @@ class Fetchers:
     lookup: Lookup
     posts: PostFetcher
     identifier: Identifier
+
+    @classmethod
+    def of(cls, instance: Instance) -> "Fetchers":
+        """Those that ask other servers."""
+        return cls(
+            here=instance.here,
+            store=instance.store,
+            lookup=instance.lookup,
+            posts=instance.posts,
+            identifier=instance.identifier,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,20 @@ from medfed.activitypub.here import Here
 from medfed.activitypub.listings import Listing, read_listing
 from medfed.activitypub.stamps import Stamp, read_stamp
 from medfed.activitypub.strictjson import parse_object
-from medfed.activitypub.uris import same_origin
-from medfed.activitypub.wire import Activity, PeerPost, read_activity, read_post
+from medfed.activitypub.uris import authority_of, same_origin
+from medfed.activitypub.wire import (
+    Activity,
+    Document,
+    PeerPost,
+    read_activity,
+    read_post,
+    reference,
+    type_of,
+)
 from medfed.domain.accounts import Account
 from medfed.domain.posts import AS_PUBLIC, Post
 from medfed.kernel import limits
-from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure
+from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure, RemoteGone
 from medfed.net.client import Net
 from medfed.net.fetch import fetch_document, same_document
 from medfed.net.message import Signer
@@ -86,20 +94,29 @@ class PostFetcher:
 
     async def read(self, uri: str, budget: Budget) -> PeerPost:
         """Fetch and read an object, without storing it."""
+        return read_post(await self.document(uri, budget), self._here.now())
+
+    async def document(self, uri: str, budget: Budget) -> Document:
+        """Fetch what is at an id, from where it says itself that it is.
+
+        Raises NotFound (out of budget), RemoteFailure, Malformed, OriginMismatch.
+        """
         if not budget.spend():
             raise NotFound("that thread is too long to be fetched at once")
         fetched = await fetch_document(self._net, uri, sign=await self._sign())
         document = parse_object(fetched.body)
-        said = read_post(document, self._here.now())
-        if self._here.uris.is_ours(said.id):
+        claimed = _id_of(document)
+        if self._here.uris.is_ours(claimed):
             raise OriginMismatch("a peer's document claims an id of ours")
-        elsewhere = same_document(requested=uri.partition("#")[0], final=fetched.url, claimed=said.id)
-        if elsewhere is not None:
-            again = await fetch_document(self._net, elsewhere, sign=await self._sign())
-            said = read_post(parse_object(again.body), self._here.now())
-            if same_document(requested=elsewhere, final=again.url, claimed=said.id) or said.id != elsewhere:
-                raise OriginMismatch("the object's id leads to another object")
-        return said
+        elsewhere = same_document(requested=uri.partition("#")[0], final=fetched.url, claimed=claimed)
+        if elsewhere is None:
+            return document
+        again = await fetch_document(self._net, elsewhere, sign=await self._sign())
+        document = parse_object(again.body)
+        claimed = _id_of(document)
+        if same_document(requested=elsewhere, final=again.url, claimed=claimed) or claimed != elsewhere:
+            raise OriginMismatch("the object's id leads to another object")
+        return document
 
     async def activity(self, uri: str) -> Activity:
         """An activity, as its own server shows it. Raises RemoteFailure, Malformed, OriginMismatch."""
@@ -108,6 +125,20 @@ class PostFetcher:
         if same_document(requested=uri, final=fetched.url, claimed=shown.id) is not None or shown.id != uri:
             raise OriginMismatch("the activity's id leads to another activity")
         return shown
+
+    async def is_gone(self, uri: str, *, certain: bool) -> bool:
+        """Whether its own server says that an object is no more: by 410 or a Tombstone, or, unless `certain`, by 404.
+
+        Raises RemoteFailure for no answer at all, Malformed, OriginMismatch.
+        """
+        try:
+            fetched = await fetch_document(self._net, uri, sign=await self._sign())
+        except RemoteGone as gone:
+            return gone.host == authority_of(uri) and (gone.remote_status == 410 or not certain)
+        document = parse_object(fetched.body)
+        claimed = _id_of(document)
+        there = same_document(requested=uri, final=fetched.url, claimed=claimed) is None and claimed == uri
+        return there and type_of(document) == "Tombstone"
 
     async def ancestors(self, uri: str, budget: Budget) -> None:
         """Make sure that what stands above is stored, as far as it can be had; from the oldest down."""
@@ -213,3 +244,10 @@ def _actors(said: PeerPost) -> Iterable[str]:
     """Ids in to and cc that may be actors: neither everybody nor, by any name we know, the author's followers."""
     others = (AS_PUBLIC, f"{said.author}/followers")
     return [uri for uri in (*said.to, *said.cc) if uri.startswith("http") and uri not in others]
+
+
+def _id_of(document: Document) -> str:
+    id_ = document.get("id")
+    if not isinstance(id_, str) or not reference(id_):
+        raise Malformed("the object has no id")
+    return id_

@@ -48,13 +48,7 @@ class Worker:
         self._deliverer = Deliverer(instance)
         self._processor = Processor(
             store=instance.store,
-            fetchers=Fetchers(
-                here=instance.here,
-                store=instance.store,
-                lookup=instance.lookup,
-                posts=instance.posts,
-                identifier=instance.identifier,
-            ),
+            fetchers=Fetchers.of(instance),
             handling=Handling(here=instance.here, levels=instance.levels),
         )
         self._lines: dict[str, asyncio.Task[None]] = {}

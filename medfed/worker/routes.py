@@ -3,11 +3,16 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from medfed.accounts import leave
 from medfed.accounts.promise import WAKE as DELIVERY
 from medfed.domain.accounts import Account
+from medfed.inbox import hearsay
+from medfed.inbox.handling import Handling
+from medfed.inbox.hearsay import Rumour
+from medfed.inbox.origin import Asker
+from medfed.inbox.resolve import Fetchers
 from medfed.instance import Instance
 from medfed.kernel.clock import DAY, HOUR, SECOND, Millis
 from medfed.kernel.errors import Refused, RemoteFailure, Unreachable
@@ -22,6 +27,7 @@ from medfed.verification import refresh, work
 
 log: Final = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Run: TypeAlias = Callable[[Instance, Mapping[str, Any]], Awaitable[None]]
 
 KEEP_BODIES: Final = 30 * DAY
@@ -71,6 +77,14 @@ async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
         for host, dropped in (await outbox.drop_withheld(tx, now)).items():
             detail = {"dropped": dropped}
             await moderation.record(tx, at=now, actor="medfed", action="queue.expire", subject=host, detail=detail)
+
+
+async def ask_origin(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """Somebody passed on what another is said to have said."""
+    asker = Asker(fetchers=Fetchers.of(instance), handling=Handling(here=instance.here, levels=instance.levels))
+    rumour = Rumour.read(payload)
+    note = await _settled(asker.settle(rumour))
+    log.info("%s %s was passed on: %s", rumour.kind, rumour.uri, note or "refused")
 
 
 async def complete_thread(instance: Instance, payload: Mapping[str, Any]) -> None:
@@ -170,14 +184,15 @@ async def synchronise_followers(instance: Instance, payload: Mapping[str, Any]) 
         await _settled(asking)
 
 
-async def _settled(work: Awaitable[None]) -> None:
+async def _settled(work: Awaitable[T]) -> T | None:
     """What a peer gets wrong is settled by being refused; only a peer that does not answer is asked again."""
     try:
-        await work
+        return await work
     except Unreachable:
         raise
     except (Refused, RemoteFailure) as error:
         log.info("settled without effect: %s: %s", type(error).__name__, error)
+        return None
 
 
 ROUTES: Final = (
@@ -185,6 +200,7 @@ ROUTES: Final = (
     Task(kind=leave.FILES, run=erase_files),
     Task(kind="close-poll", run=close_poll),
     Task(kind="announce-poll", run=announce_poll),
+    Task(kind=hearsay.TASK, run=ask_origin),
     Task(kind=complete.TASK, run=complete_thread),
     Task(kind=quoting.TASK, run=check_quote),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
