@@ -26,6 +26,7 @@ COMMANDS: Final = (
     Line("worker", "medfed.cli.serve:worker", "background work only (PostgreSQL)"),
     Line("migrate", "medfed.cli.setup:migrate", "bring the database up to date"),
     Line("member", "medfed.cli.people:member", "create, list and change members"),
+    Line("group", "medfed.cli.groups:group", "make groups, and say who moderates them"),
     Line("token", "medfed.cli.people:token", "make tokens for the client API"),
     Line("peer", "medfed.cli.peers:peer", "list peers and decide how far each is let in"),
     Line("policy", "medfed.cli.policy:policy", "show, export and apply the trust policy"),

@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 
 from medfed.accounts.peers import PeerLevels
+from medfed.activitypub import render
 from medfed.activitypub.here import Here
 from medfed.activitypub.wire import Document
 from medfed.domain import groups as rules
 from medfed.domain.accounts import Account
 from medfed.domain.groups import Standing
-from medfed.domain.posts import Post
+from medfed.domain.posts import AS_PUBLIC, Post
 from medfed.posts import permission, react
 from medfed.posts.pass_on import pass_on
-from medfed.storage import accounts, groups, relations
+from medfed.storage import accounts, groups, moderation, relations
 from medfed.storage.database import Transaction, View
 
 
@@ -42,6 +43,29 @@ async def carry(
         await pass_on(tx, here, account, activity, post_id=post.id)
         if not standing.answers:
             await react.boost(tx, here, levels, account, post)
+
+
+async def take_out(tx: Transaction, here: Here, levels: PeerLevels, group: Account, post: Post, by: Account) -> bool:
+    """A moderator takes a post out of a group of ours: its members' hosts are told; elsewhere it stays its author's.
+
+    False when the group had no such post. Who takes out what they wrote themselves is not said to delete it.
+    """
+    if not await groups.taken_out(tx, group.id, post.id):
+        return False
+    await react.unboost(tx, here, levels, group, post)
+    if post.account_id != by.id:
+        told = render.activity(
+            "Delete",
+            id_=here.uris.activity(by.uri, here.ids.new()),
+            actor_uri=by.uri,
+            object_=post.uri,
+            to=[AS_PUBLIC],
+            cc=[group.uri],
+            audience=group.uri,
+        )
+        await pass_on(tx, here, group, told)
+    await moderation.record(tx, at=here.now(), actor=by.acct, action="group.take-out", subject=post.uri)
+    return True
 
 
 async def _standing(view: View, group: Account, post: Post, author: Account, *, answers: bool) -> Standing:

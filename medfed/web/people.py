@@ -58,11 +58,10 @@ async def profile(visit: Visit) -> Response:
     accept = visit.request.headers.get("accept", "")
     if not wants_page(visit.request) and ("activity+json" in accept or "ld+json" in accept):
         return RedirectResponse(visit.instance.here.uris.actor(visit.param("handle")), 302)
-    show = visit.sent.text("show")
-    show = show if show in ("posts", "cases") else "attested"
     wanted = asked_page(visit)
     async with visit.instance.store.view() as view:
         account = await _account(view, visit)
+        show = _show(visit, account)
         shown_profile = await _profile_view(view, visit, account)
         found = await _written(view, visit, account, wanted, show) if show != "attested" else []
         on_top = await _pinned(view, visit, account) if show == "posts" and wanted.max_id == LARGEST else []
@@ -106,12 +105,22 @@ async def _account(view: View, visit: Visit) -> Account:
     return account
 
 
+def _show(visit: Visit, account: Account) -> str:
+    """What of a profile is asked for: of a group, what is written in it; of others, first of all, who they are."""
+    wanted = visit.sent.text("show")
+    if wanted in ("posts", "cases", "attested"):
+        return wanted
+    return "posts" if account.kind == "Group" else "attested"
+
+
 def _tabs(visit: Visit, account: Account, show: str) -> tuple[TabView, ...]:
     named = (("attested", N_("What is attested")), ("posts", N_("Posts")), ("cases", N_("Cases")))
     path = f"/@{account.acct}"
+    first = "posts" if account.kind == "Group" else "attested"
     return tuple(
-        TabView(word=visit.say(word), href=path if code == "attested" else f"{path}?show={code}", current=code == show)
+        TabView(word=visit.say(word), href=path if code == first else f"{path}?show={code}", current=code == show)
         for code, word in named
+        if account.kind != "Group" or code == "posts"
     )
 
 
@@ -147,6 +156,8 @@ async def _profile_view(view: View, visit: Visit, account: Account) -> ProfileVi
         muted=relation.muting,
         moved_to=f"@{moved.handle}" if moved is not None and moved.active else None,
         action=f"/@{account.acct}",
+        group=account.kind == "Group",
+        members_href=f"/groups/{account.username}" if account.kind == "Group" and account.local else None,
     )
 
 

@@ -628,8 +628,21 @@ def samples(language: str) -> dict[str, Sample]:
     stranger = frame(language, viewer=None, nav=None)
     _add_reading(add, member, stranger)
     _add_people(add, member, stranger)
+    _add_groups(add, member)
     _add_administration(add, admin)
     return made
+
+
+def _add_groups(add: Callable[..., None], member: Callable[..., v.Frame]) -> None:
+    form = v.EMPTY_FORM
+    group = v.GroupView(person=replace(SOCIETY, name="Cardiologie, Lyon", handle="@cardiologie"), about="ECG et plus",
+                        members=1_204, moderated=True, joined=True, href="/groups/cardiologie")  # fmt: skip
+    add("groups", "groups", member("groups"), groups=(group, replace(group, joined=False)), may_make=True, form=form)
+    add("groups-empty", "groups", member("groups"), groups=(), may_make=False, form=form)
+    line = v.GroupPostView(id="9", by=CLAIRE, excerpt="Bloc de branche", href="/@claire/9")
+    crew = {"group": group, "moderators": (("1", HELENE),), "members": (("2", CLAIRE), ("1", HELENE)), "form": form}
+    add("group", "group", member("groups"), asking=(("3", YANIS),), recent=(line,), moderates=True, admin=True, **crew)
+    add("group-member", "group", member("groups"), asking=(), recent=(), moderates=False, admin=False, **crew)
 
 
 def _add_reading(add: Callable[..., None], member: Callable[..., v.Frame], stranger: v.Frame) -> None:

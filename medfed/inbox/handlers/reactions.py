@@ -12,7 +12,7 @@ from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
 from medfed.posts import consents, react, read
 from medfed.posts.pass_on import pass_on_about
-from medfed.storage import emojis, posts, reactions, relations
+from medfed.storage import emojis, groups, posts, reactions, relations
 from medfed.storage.database import Transaction, View
 
 
@@ -92,6 +92,8 @@ async def undo_announce(tx: Transaction, use: Handling, admitted: Admitted, _res
         await posts.bury(tx, admitted.activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
         return "no such boost"
     await react.unboosted(tx, use.here, admitted.actor, await posts.get(tx, passed.boost_of_id), passed)
+    if admitted.actor.kind == "Group":
+        await groups.taken_out(tx, admitted.actor.id, passed.boost_of_id)
     return "no longer passed on"
 
 

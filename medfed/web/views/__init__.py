@@ -32,6 +32,7 @@ from medfed.web.views.frame import (
     admin_nav,
     main_nav,
 )
+from medfed.web.views.groups import GroupPostView, GroupView
 from medfed.web.views.pages import (
     ApplicationView,
     ConversationView,
@@ -95,6 +96,8 @@ __all__ = [
     "ForecastView",
     "FormView",
     "Frame",
+    "GroupPostView",
+    "GroupView",
     "InstanceView",
     "IssuedState",
     "IssuedView",

@@ -63,6 +63,7 @@ def main_nav(current: str, *, notices: int = 0, messages: int = 0, administrator
         ("messages", "/messages", "mail", words.N_("Messages"), messages, False),
         ("search", "/search", "search", words.N_("Search"), 0, True),
         ("directory", "/directory", "people", words.N_("Directory"), 0, True),
+        ("groups", "/groups", "network", words.N_("Groups"), 0, True),
         ("verification", "/verification", "key", words.N_("Attestations"), 0, True),
         ("settings", "/settings", "sliders", words.N_("Settings"), 0, True),
     )

@@ -39,6 +39,9 @@ class ProfileView:
     """The handle of the account that they have moved to."""
     action: str = ""
     """Where follow, unfollow, mute, block, report are posted as `do`."""
+    group: bool = False
+    members_href: str | None = None
+    """Where the members of a group of ours are listed, for those who are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
