@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from medfed.cli.actions import config_of, load, perform
 from medfed.cli.output import failures, json_option, report
 from medfed.instance import Instance, key_path
 from medfed.kernel.errors import MedfedError, Misconfigured
+from medfed.posts.ledger import FILE as LEDGER
 from medfed.settings import Settings
 from medfed.storage.connect import sqlite_path
 from medfed.storage.sqlite import SqliteStore
@@ -43,12 +45,18 @@ def backup(config: str, directory: Path, *, as_json: bool) -> None:
 
 @click.command("restore")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--erased",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An erased.txt from after the backup: what it names is deleted again. May be given several times.",
+)
 @json_option
 @config_of
-def restore(config: str, directory: Path, *, as_json: bool) -> None:
+def restore(config: str, directory: Path, erased: tuple[Path, ...], *, as_json: bool) -> None:
     """Bring a backup back, into an empty data directory only."""
     with failures():
-        settings = restore_from(directory, Path(config))
+        settings = restore_from(directory, Path(config), erased)
     done = {"domain": settings.instance.domain, "data_dir": str(settings.instance.data_dir)}
     report(done, "restored; run `medfed doctor` and `medfed audit verify` before you serve", as_json=as_json)
 
@@ -70,8 +78,10 @@ async def copy_database(instance: Instance) -> dict[str, Any]:
     return {"folder": str(folder), "engine": instance.store.engine}
 
 
-def restore_from(directory: Path, config: Path) -> Settings:
+def restore_from(directory: Path, config: Path, erased: Sequence[Path] = ()) -> Settings:
     """Put a backup where its configuration says; what was brought is taken away again if something fails.
+
+    What the `erased` files name is erased when the instance starts.
 
     Raises Misconfigured when there is something already.
     """
@@ -86,12 +96,16 @@ def restore_from(directory: Path, config: Path) -> Settings:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         undo.callback(_take_away, data, config)
         _bring(directory, settings)
+        for path in erased:
+            _append(path, data / LEDGER)
         undo.pop_all()
     return settings
 
 
 def _bring(directory: Path, settings: Settings) -> None:
     _place(_part(directory, KEY), key_path(settings))
+    if (directory / LEDGER).exists():
+        _place(directory / LEDGER, settings.instance.data_dir / LEDGER)
     if (directory / MEDIA).exists():
         shutil.copytree(directory / MEDIA, settings.media_dir)
     if settings.database_url.startswith("sqlite"):
@@ -139,12 +153,20 @@ def _copy_files(settings: Settings, target: Path) -> None:
     if settings.media_dir.exists():
         shutil.copytree(settings.media_dir, target / MEDIA)
     _place(key_path(settings), target / KEY)
+    if (settings.instance.data_dir / LEDGER).exists():
+        _place(settings.instance.data_dir / LEDGER, target / LEDGER)
 
 
 def _place(source: Path, target: Path) -> None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     target.chmod(0o600)
+
+
+def _append(source: Path, target: Path) -> None:
+    target.touch(mode=0o600)
+    with target.open("ab") as file:
+        file.write(source.read_bytes())
 
 
 def _part(directory: Path, name: str) -> Path:

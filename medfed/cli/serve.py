@@ -27,6 +27,7 @@ from medfed.cli.setup import make_identity
 from medfed.instance import Instance, open_instance
 from medfed.kernel.errors import Misconfigured
 from medfed.kernel.observe import log_to
+from medfed.posts.ledger import Ledger
 from medfed.settings import Settings
 from medfed.storage import issuer, migrate
 from medfed.worker.loop import Worker
@@ -145,7 +146,12 @@ async def _opened(settings: Settings) -> AsyncIterator[Instance]:
         await actions.require_schema(instance.store)
         await instance.actor()
         await instance.levels.reload(instance.store)
+        ledger = Ledger(settings.instance.data_dir)
+        again = await ledger.replay(instance.store, instance.here, instance.levels)
+        if again:
+            say(f"deleted again, as after the backup: {again}")
         yield instance
+        await ledger.keep_up(instance.store, instance.here.now())
 
 
 async def _is_set_up(instance: Instance) -> bool:

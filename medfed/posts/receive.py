@@ -16,7 +16,18 @@ from medfed.kernel.html import clean, neutralise, plain, safe_url
 from medfed.kernel.text import fold_hashtag
 from medfed.notifications.notify import notify
 from medfed.posts import permission, quoting
-from medfed.storage import accounts, cases, emojis, posts, tasks, threads, timelines
+from medfed.storage import (
+    accounts,
+    cases,
+    credentials,
+    emojis,
+    notifications,
+    posts,
+    relations,
+    tasks,
+    threads,
+    timelines,
+)
 from medfed.storage.database import Transaction
 
 
@@ -128,6 +139,16 @@ async def erase(tx: Transaction, here: Here, post: Post, author: Account) -> Non
     await posts.delete(tx, post, actor_uri=author.uri, at=here.now())
     if post.is_open and not post.is_boost:
         await accounts.count_post(tx, author.id, -1)
+
+
+async def erase_actor(tx: Transaction, here: Here, actor: Account) -> None:
+    """Everything of a peer's actor goes with it: posts, reactions, follows, what it was told: nobody inherits (D21)."""
+    await accounts.mark_gone(tx, actor.id, here.now())
+    await posts.bury(tx, actor.uri, actor_uri=actor.uri, at=here.now())
+    await posts.delete_all_of(tx, actor.id)
+    await notifications.forget_from(tx, actor.id)
+    await credentials.delete_all_of(tx, actor.id)
+    await accounts.recount_follows(tx, actor.id, *await relations.delete_all_of(tx, actor.id))
 
 
 async def vote(tx: Transaction, here: Here, voter: Account, said: PeerPost, poll_post: Post) -> bool:

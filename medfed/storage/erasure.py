@@ -1,5 +1,6 @@
 """Erases all that a member of this instance leaves behind, but for the name, the keys and what peers are still owed."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from medfed.kernel.clock import Millis
@@ -67,6 +68,10 @@ _OWN: Final = (
     sql("DELETE FROM verification_request WHERE account_id = :id"),
     sql("DELETE FROM report WHERE reporter_id = :id"),
 )
+_ERASED = sql(
+    "SELECT deleted_at AS at, uri, actor_uri FROM tombstone WHERE deleted_at >= :since ORDER BY deleted_at LIMIT :limit"
+)
+_NEWEST = sql("SELECT COALESCE(MAX(deleted_at), 0) FROM tombstone")
 _FORGET_KEYS = sql(
     """
     DELETE FROM account_key
@@ -86,6 +91,7 @@ async def erase(tx: Transaction, id_: int, uri: str, at: Millis, *, kept: tuple[
     The account itself stays, empty and gone, so that nobody is ever called the same (D21).
     """
     await tx.run(_BURY_POSTS, id=id_, actor_uri=uri, at=at)
+    await posts.bury(tx, uri, actor_uri=uri, at=at)
     await tx.run(_GIVE_OPEN_POSTS, id=id_, everybody=posts.EVERYBODY, at=at)
     await posts.delete_all_of(tx, id_)
     await accounts.recount_follows(tx, id_, *await relations.delete_all_of(tx, id_))
@@ -95,6 +101,25 @@ async def erase(tx: Transaction, id_: int, uri: str, at: Millis, *, kept: tuple[
         await tx.run(statement, id=id_)
     await tx.run(_STRIP, id=id_, at=at)
     tx.wake(accounts.CHANGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """Something that is no more, and whose it was; an actor is its own."""
+
+    at: Millis
+    uri: str
+    actor_uri: str
+
+
+async def erased(view: View, since: Millis, limit: int) -> list[Erased]:
+    """What was erased since a time, from the oldest on."""
+    return [Erased(**dict(row)) for row in await view.all(_ERASED, since=since, limit=limit)]
+
+
+async def newest(view: View) -> Millis:
+    """When something was last erased; 0: never."""
+    return int(await view.value(_NEWEST))
 
 
 async def forget_keys(tx: Transaction, before: Millis) -> int:

@@ -14,12 +14,13 @@ from medfed.inbox.hearsay import Rumour
 from medfed.inbox.origin import Asker
 from medfed.inbox.resolve import Fetchers
 from medfed.instance import Instance
-from medfed.kernel.clock import DAY, HOUR, SECOND, Millis
+from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND, Millis
 from medfed.kernel.errors import Refused, RemoteFailure, Unreachable
 from medfed.media import upkeep
 from medfed.notifications.mail import TASK as MAIL
 from medfed.notifications.mail import letter_of
 from medfed.posts import complete, featured, publish, quotes, quoting
+from medfed.posts.ledger import Ledger
 from medfed.relations import synchronise
 from medfed.settings import Settings
 from medfed.storage import accounts, erasure, inbox_log, moderation, oauth, outbox, posts, threads, trust
@@ -102,6 +103,11 @@ async def erase_files(instance: Instance, payload: Mapping[str, Any]) -> None:
     """Files of a member who left."""
     for key in payload["keys"]:
         await instance.blobs.delete(str(key))
+
+
+async def keep_ledger(instance: Instance, _payload: Mapping[str, Any]) -> None:
+    """What was erased is written down beside the database, for the day that a backup is brought back."""
+    await Ledger(instance.settings.instance.data_dir).keep_up(instance.store, instance.here.now())
 
 
 async def look_after_files(instance: Instance, _payload: Mapping[str, Any]) -> None:
@@ -204,6 +210,7 @@ ROUTES: Final = (
     Task(kind=complete.TASK, run=complete_thread),
     Task(kind=quoting.TASK, run=check_quote),
     Task(kind="sweep", run=sweep, every=1 * HOUR),
+    Task(kind="keep-ledger", run=keep_ledger, every=1 * MINUTE),
     Task(kind="look-after-files", run=look_after_files, every=1 * HOUR),
     Task(kind="check-database", run=check_database, every=1 * DAY),
     Task(kind=featured.TASK, run=fetch_featured),

@@ -99,15 +99,20 @@ class Serving:
     url: str
     said: list[str]
 
+    def stops(self) -> None:
+        """Ask it to stop, and wait for that."""
+        self.process.terminate()
+        assert self.process.wait(20) == 0
+
 
 @pytest.fixture
 def serving(place: Place) -> Iterator[Callable[..., Serving]]:
     """Starts `medfed serve` on a free port, and stops it after the test."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str, **environment: str) -> Serving:
+    def start(*arguments: str, at: Place = place, **environment: str) -> Serving:
         process = subprocess.Popen(
-            place.command("serve", "--port", "0", *arguments),
+            at.command("serve", "--port", "0", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

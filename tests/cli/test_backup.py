@@ -31,6 +31,29 @@ def test_a_backup_is_taken_while_it_serves_and_brought_back(
     assert again.run("audit", "verify").status == 0
 
 
+@pytest.mark.case("I06")
+def test_a_member_who_left_after_the_backup_is_not_brought_back(
+    place: Place, serving: Callable[..., Serving], tmp_path: Path
+) -> None:
+    server = serving()
+    for name in ("roy", "noel"):
+        assert place.run("member", "create", name, "--email", f"{name}@lyon.example").status == 0
+    copy = tmp_path / "copy"
+    assert place.run("backup", str(copy)).status == 0
+    assert place.run("member", "delete", "noel", "--yes").status == 0
+    server.stops()
+    ledger = place.data / "erased.txt"
+    assert "/users/noel " in ledger.read_text()
+
+    again = Place(folder=tmp_path / "again", capture=place.capture)
+    again.folder.mkdir()
+    assert again.run("restore", str(copy), "--erased", str(ledger)).status == 0
+    assert {member["username"] for member in again.run("member", "list", "--json").json} == {"roy", "noel"}
+    restored = serving(at=again)
+    assert "deleted again, as after the backup: 1\n" in restored.said
+    assert [member["username"] for member in again.run("member", "list", "--json").json] == ["roy"]
+
+
 def test_a_server_that_is_confined_writes_in_its_own_folder_only(
     place: Place, serving: Callable[..., Serving], tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from medfed.posts import consents, featured, read, receive
 from medfed.posts.carry import carry
 from medfed.posts.gather import tell_of_answer
 from medfed.posts.pass_on import pass_on_about
-from medfed.storage import accounts, credentials, notifications, posts, reactions, relations
+from medfed.storage import accounts, posts, reactions, relations
 from medfed.storage import quotes as stored_quotes
 from medfed.storage.database import Transaction, View
 
@@ -118,7 +118,8 @@ async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
     """A post, or the actor itself, is no more."""
     target = admitted.activity.object_id
     if target == admitted.actor.uri:
-        return await _delete_actor(tx, use, admitted)
+        await receive.erase_actor(tx, use.here, admitted.actor)
+        return "actor erased"
     quoting_id = await stored_quotes.revoke(tx, target, admitted.actor.id)
     if quoting_id is not None:
         await consents.quote_withdrawn(tx, use.here, use.levels, quoting_id)
@@ -133,17 +134,6 @@ async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
     await pass_on_about(tx, use.here, post, admitted.actor, document, withdraws=True)
     await receive.erase(tx, use.here, post, admitted.actor)
     return "erased"
-
-
-async def _delete_actor(tx: Transaction, use: Handling, admitted: Admitted) -> str:
-    """Everything of an actor goes with it: posts, reactions, follows, and what it was told: nobody inherits (D21)."""
-    actor = admitted.actor
-    await accounts.mark_gone(tx, actor.id, use.here.now())
-    await posts.delete_all_of(tx, actor.id)
-    await notifications.forget_from(tx, actor.id)
-    await credentials.delete_all_of(tx, actor.id)
-    await accounts.recount_follows(tx, actor.id, *await relations.delete_all_of(tx, actor.id))
-    return "actor erased"
 
 
 async def add(tx: Transaction, use: Handling, _admitted: Admitted, resolved: Resolved) -> str:

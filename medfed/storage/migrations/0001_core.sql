@@ -241,6 +241,7 @@ CREATE TABLE tombstone (
     actor_uri  TEXT NOT NULL,
     deleted_at BIGINT NOT NULL
 );
+CREATE INDEX tombstone_by_time ON tombstone (deleted_at);
 
 CREATE TABLE attachment (
     id          BIGINT PRIMARY KEY,
