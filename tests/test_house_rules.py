@@ -74,7 +74,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert not named & NAMES_THAT_SAY_NOTHING
 
 
-APPLIES_ARRIVALS = {PACKAGE / "worker" / "loop.py", PACKAGE / "inbox" / "record.py"}
+APPLIES_ARRIVALS = {PACKAGE / "worker" / "loop.py", PACKAGE / "inbox" / "record.py", PACKAGE / "delivery" / "send.py"}
 """The outermost frames of work that nobody waits for: a mistake of ours is logged there, and what it met is kept."""
 
 

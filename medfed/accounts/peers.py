@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from medfed.accounts.promise import WAKE as DELIVERY
+from medfed.accounts.promise import WITHHELD_FOR
 from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account, is_authority
 from medfed.domain.peers import Level, Mode, Peer, default_level
@@ -66,7 +67,10 @@ async def set_level(tx: Transaction, here: Here, domain: str, level: Level | Non
         await accounts.hide_host(tx, name, here.now())
     else:
         await accounts.show_host(tx, name)
-    await outbox.release(tx, name)
+    if level is Level.BLOCKED:
+        await outbox.withhold_all(tx, name, "the peer is blocked", until=here.now() + WITHHELD_FOR)
+    else:
+        await outbox.release(tx, name)
     await moderation.record(
         tx,
         at=here.now(),

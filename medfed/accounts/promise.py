@@ -18,6 +18,8 @@ from medfed.storage.outbox import Inbox, Outgoing, Recipient
 
 KEEP: Final = 7 * DAY
 KEEP_WITHDRAWALS: Final = 30 * DAY
+WITHHELD_FOR: Final = 7 * DAY
+"""How long what a peer may no longer have is kept for the case that it may again (J11)."""
 WAKE: Final = "delivery"
 """The channel that wakes the delivery worker."""
 

@@ -1,6 +1,6 @@
 """medfed queue."""
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,6 +13,11 @@ from medfed.moderation import lanes
 from medfed.storage import inbox_log, tasks
 from medfed.verification.work import WAKE as TASKS
 
+_COLUMNS: Final = (
+    "host", "state", "breaker", "waiting", "withdrawals", "attempts", "failing_since", "last_heard", "next",
+    "last_error",
+)  # fmt: skip
+
 
 @click.group()
 def queue() -> None:
@@ -23,13 +28,16 @@ def queue() -> None:
 @json_option
 @config_of
 def _list(config: str, *, as_json: bool) -> None:
-    """Per host: how much waits, how often it was tried, when it is tried next, and why it failed."""
+    """Per host: how much waits, how it fares since when, when it is tried next, and why it failed.
+
+    The breaker is open for a host that failed ten times in a row: one delivery at a time asks whether it is back.
+    """
     found = perform(config, "queue.list")
     hosts, waiting = found["hosts"], found["tasks"]
 
     def text() -> str:
         parts = [
-            table(hosts, "host", "waiting", "attempts", "next", "last_error", "state") if hosts else "nothing is owed",
+            table(hosts, *_COLUMNS) if hosts else "nothing is owed",
             table(waiting, "kind", "next", "attempts", "last_error", "state") if waiting else "",
             table([found["arrivals"]], *found["arrivals"]) if any(found["arrivals"].values()) else "",
         ]
@@ -53,6 +61,13 @@ async def list_queue(instance: Instance) -> dict[str, Any]:
                 "next": _next(lane.next_at, now),
                 "last_error": lane.last_error,
                 "state": lane.state,
+                "breaker": lane.breaker,
+                "failures": lane.failures,
+                "failing_since": _when(lane.failing_since),
+                "last_heard": _when(lane.last_heard),
+                "last_sent": _when(lane.last_sent),
+                "withdrawals": lane.withdrawals,
+                "withdrawn_until": _when(lane.withdrawn_until),
             }
             for lane in owed
         ],
@@ -110,6 +125,10 @@ async def drop_queue(instance: Instance, *, domain: str) -> dict[str, Any]:
     async with instance.store.transaction("drop deliveries") as tx:
         dropped = await lanes.drop(tx, host, at=instance.here.now(), by=BY)
     return {"domain": host, "dropped": dropped}
+
+
+def _when(at: Millis | None) -> str | None:
+    return None if at is None else iso(at)
 
 
 def _next(at: Millis | None, now: Millis) -> str | None:

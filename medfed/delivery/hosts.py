@@ -16,10 +16,13 @@ ASIDE_FOR: Final = 12 * HOUR
 ASIDE_AFTER: Final = 5
 """How often an inbox may crash on an activity before the next ones no longer wait for it."""
 
-WITHHELD_FOR: Final = 7 * DAY
-"""How long what a peer may no longer have is kept for the case that it may again."""
+BROKE: Final = 5
+"""How often a delivery may break us before it is put where an admin sees it, and the next ones go on (J09)."""
+MISSING_TRIES: Final = 10
+MISSING_FOR: Final = 10 * DAY
+"""An inbox that has answered so often, and for so long, that it is not there is gone (J04)."""
 
-Verdict: TypeAlias = Literal["done", "later", "aside", "gone", "pointless", "refused", "withheld"]
+Verdict: TypeAlias = Literal["done", "later", "aside", "gone", "pointless", "refused", "withheld", "missing", "broken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ def outcome_of(error: MedfedError, attempts: int = 0, complaint: str = "") -> Ou
             return Outcome(verdict="gone", error=text)
         case RemoteGone():
             # 404 is what a proxy says whose server is being repaired, too.
-            return Outcome(verdict="aside", error=text)
+            return Outcome(verdict="missing", error=text)
         case RemoteRefused() | Blocked():
             return Outcome(verdict="refused", error=text)
         case _:

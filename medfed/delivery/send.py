@@ -3,21 +3,25 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from medfed.accounts.promise import WAKE
+from medfed.accounts.promise import WAKE, WITHDRAWALS, WITHHELD_FOR
 from medfed.accounts.sign import CRASHES, REFUSALS, Knocking, Manners
 from medfed.activitypub import followersync
 from medfed.activitypub.manners import RFC9421, remembered
 from medfed.delivery.hosts import (
     ASIDE_FOR,
+    BROKE,
+    MISSING_FOR,
+    MISSING_TRIES,
     REMEMBER_SCHEME,
     STEPS,
-    WITHHELD_FOR,
     Outcome,
+    Verdict,
     chance,
     outcome_of,
     retry_at,
@@ -43,11 +47,16 @@ SLOW_AFTER: Final = 1.0
 """Seconds after which a lane no longer counts among `LANES`, so that slow hosts do not make the others wait."""
 REFILL: Final = LANES // 4
 LOOK_EVERY: Final = 0.02
+FOUND_AT_ONCE: Final = 1_000
+FOUND_FOR: Final = 1.0
+"""Seconds for which lanes that were found due are begun without looking again."""
 BATCH: Final = 50
 SETTLE_AFTER: Final = 10
 """How many deliveries of a lane may be made twice after a crash; the receiver knows them by their ids."""
 ELSEWHERE: Final = 1 * SECOND
 """How long a lane that another process has is not asked for again."""
+_SETTLED: Final[frozenset[Verdict]] = frozenset({"gone", "missing", "aside", "withheld", "refused", "pointless"})
+"""After these a lane goes on with what is owed next."""
 _TYPE: Final = {"content-type": "application/activity+json"}
 _SYNCHRONISES: Final = frozenset({"Create", "Update", "Announce"})
 """What says with it who on the receiver's host follows the author (FEP-8fcf), if it is for followers."""
@@ -68,6 +77,9 @@ class Deliverer:
         self._busy: dict[str, _UnderWay] = {}
         self._resting: dict[str, Millis] = {}
         """Lanes that are left alone for a while, and until when: another process has them, or they failed oddly."""
+        self._found: deque[Due] = deque()
+        """Lanes that were due when they were last looked for, and are not begun yet."""
+        self._found_until = 0.0
         self._look_at = 0.0
         self._look: asyncio.TimerHandle | None = None
 
@@ -80,15 +92,42 @@ class Deliverer:
             self._look_soon()
             return False
         self._look_at = now + LOOK_EVERY
+        return await self._begin(self._next(room)) or await self._begin(await self._look_for(room, now))
+
+    async def _look_for(self, room: int, now: float) -> list[Due]:
+        """Find lanes that are due: more than there is room for, since finding them costs the same."""
         async with self._instance.store.view() as view:
-            doubtful = max(0, DOUBTFUL_LANES - sum(lane.doubtful for lane in self._busy.values()))
             due = await outbox.due(
-                view, self._instance.here.now(), busy=self._not_now(), limit=room, doubtful=min(room, doubtful)
+                view, self._instance.here.now(), busy=self._not_now(), limit=FOUND_AT_ONCE, doubtful=DOUBTFUL_LANES
             )
-            first = await outbox.waiting(view, [lane.first_id for lane in due]) if due else {}
+        self._found = deque(due)
+        self._found_until = now + FOUND_FOR
+        return self._next(room)
+
+    def _next(self, room: int) -> list[Due]:
+        """Lanes that were found a moment ago, as many as there is room for."""
+        if time.monotonic() >= self._found_until:
+            return []
+        not_now = frozenset(self._not_now())
+        doubtful = DOUBTFUL_LANES - sum(lane.doubtful for lane in self._busy.values())
+        chosen: list[Due] = []
+        while self._found and len(chosen) < room:
+            lane = self._found.popleft()
+            if lane.host in not_now or (lane.doubtful and doubtful <= 0):
+                continue
+            doubtful -= lane.doubtful
+            chosen.append(lane)
+        return chosen
+
+    async def _begin(self, due: Sequence[Due]) -> bool:
+        """Start lanes, unless nothing is owed there any more; whether one was started."""
+        if not due:
+            return False
+        async with self._instance.store.view() as view:
+            first = await outbox.waiting(view, [lane.first_id for lane in due])
             known = await peers.find_many(view, first) if first else {}
         for lane in due:
-            if lane.host in first:
+            if lane.host in first and lane.host not in self._busy:
                 self._start(lane, first[lane.host], known.get(lane.host))
         return bool(first)
 
@@ -179,31 +218,39 @@ class Deliverer:
 
     async def _deliver_in_order(self, host: str, owed: Sequence[Delivery], peer: Peer | None, habits: Manners) -> bool:
         """False when the lane has to rest."""
-        done: list[int] = []
+        done: list[Delivery] = []
         kept = self._kept(peer)
+        gone: set[str] = set()
         for delivery in owed:
+            if delivery.inbox in gone:
+                continue
             outcome = await self._attempt(delivery, habits)
             if outcome.verdict == "done":
-                done.append(delivery.id)
+                done.append(delivery)
                 if len(done) >= SETTLE_AFTER:
                     kept, done = await self._settle_done(host, done, habits, kept), []
                 continue
             kept, done = await self._settle_done(host, done, habits, kept), []
             if not await self._settle_failure(host, delivery, outcome, peer):
                 return False
+            if outcome.verdict == "gone":
+                gone.add(delivery.inbox)
         await self._settle_done(host, done, habits, kept)
         return True
 
-    async def _settle_done(self, host: str, ids: Sequence[int], habits: Manners, kept: str) -> str:
+    async def _settle_done(self, host: str, done: Sequence[Delivery], habits: Manners, kept: str) -> str:
         """Settle what has arrived; how the host is now known to take signatures, which was `kept` so far."""
-        if not ids:
+        if not done:
             return kept
+        there_again = {delivery.inbox for delivery in done if delivery.missing_since is not None}
         now = self._instance.here.now()
         manner = habits.of(host)
         takes = manner.lasting.says if manner is not None else kept
 
         async def settle(tx: Transaction) -> None:
-            await outbox.done_many(tx, ids)
+            await outbox.done_many(tx, [delivery.id for delivery in done])
+            for inbox in there_again:
+                await outbox.found(tx, inbox)
             await peers.sent_to(tx, host, now)
             if takes != kept:
                 await peers.remember_scheme(tx, host, takes, until=now + REMEMBER_SCHEME, at=now)
@@ -217,32 +264,44 @@ class Deliverer:
         now = self._instance.here.now()
         failures = (peer.failures if peer else 0) + 1
         next_at = retry_at(now, failures, retry_after=outcome.retry_after, chance=chance())
+        verdict = _judged(delivery, outcome.verdict, now)
 
         async def settle(tx: Transaction) -> bool:
-            if outcome.verdict == "gone":
-                await outbox.drop_inbox(tx, delivery.inbox)
-                await accounts.mark_gone_at(tx, delivery.inbox, now)
-                return True
-            if outcome.verdict == "aside" and now < delivery.keep_until:
-                await outbox.park(tx, delivery.id, outcome.error, again_at=now + ASIDE_FOR)
-                return True
-            if outcome.verdict == "withheld":
-                await outbox.withhold(tx, delivery.id, outcome.error, until=now + WITHHELD_FOR)
-                return True
-            if outcome.verdict == "pointless" or now >= delivery.keep_until:
-                await outbox.done(tx, delivery.id)
-                return True
-            if outcome.verdict == "refused":
-                await outbox.park(tx, delivery.id, outcome.error)
+            if verdict in _SETTLED:
+                await self._settle_one(tx, delivery, verdict, outcome.error)
                 return True
             await outbox.failed(tx, delivery.id, outcome.error)
-            await peers.failed(tx, host, at=now, next_at=next_at, error=outcome.error)
+            if verdict == "later":
+                asked_until = now + (outcome.retry_after or 0) * SECOND
+                await peers.failed(tx, host, at=now, next_at=next_at, error=outcome.error, asked_until=asked_until)
             return False
 
         goes_on = await self._instance.store.arrive("settle failure", settle)
         if not goes_on:
             log.info("delivery to %s failed, tried again later: %s", host, outcome.error)
+        if verdict == "broken":
+            self._resting[host] = now + STEPS[1] * 2**delivery.attempts
         return goes_on
+
+    async def _settle_one(self, tx: Transaction, delivery: Delivery, verdict: Verdict, error: str) -> None:
+        """A delivery that holds its lane up no longer."""
+        now = self._instance.here.now()
+        match verdict:
+            case "gone":
+                await outbox.drop_inbox(tx, delivery.inbox)
+                await outbox.found(tx, delivery.inbox)
+                await accounts.mark_gone_at(tx, delivery.inbox, now)
+            case "missing":
+                await outbox.missing(tx, delivery.inbox, now)
+                await outbox.park(tx, delivery.id, error, again_at=now + ASIDE_FOR)
+            case "aside":
+                await outbox.park(tx, delivery.id, error, again_at=now + ASIDE_FOR)
+            case "withheld":
+                await outbox.withhold(tx, delivery.id, error, until=now + WITHHELD_FOR)
+            case "refused":
+                await outbox.park(tx, delivery.id, error)
+            case _:
+                await outbox.done(tx, delivery.id)
 
     async def _attempt(self, delivery: Delivery, habits: Manners) -> Outcome:
         if self._instance.levels.is_blocked(delivery.host):
@@ -255,6 +314,9 @@ class Deliverer:
             require_success(await self._post(delivery, habits))
         except MedfedError as error:
             return outcome_of(error, delivery.attempts, habits.complaint)
+        except Exception as error:
+            log.exception("the delivery of %s to %s broke", delivery.uri, delivery.host)
+            return Outcome(verdict="broken", error=f"{type(error).__name__}: {error}")
         return Outcome(verdict="done")
 
     async def _post(self, delivery: Delivery, habits: Manners) -> Response:
@@ -272,6 +334,23 @@ class Deliverer:
             announced = await self._instance.followers.announced(delivery.account_id, delivery.host)
             headers = _TYPE | {followersync.HEADER: announced}
         return await self._instance.net.post(delivery.inbox, body=delivery.body, headers=headers, sign=sign)
+
+
+def _judged(delivery: Delivery, verdict: Verdict, now: Millis) -> Verdict:
+    """What an outcome means for a delivery that has a past (J04, J05, J09)."""
+    if verdict == "missing" and _has_long_been_missing(delivery, now):
+        return "gone"
+    if verdict in ("later", "aside", "missing", "refused", "broken") and now >= delivery.keep_until:
+        # That a peer was never told of a deletion is for an administrator to know; the sweep writes it into the audit.
+        return "refused" if delivery.kind in WITHDRAWALS else "pointless"
+    if verdict == "broken" and delivery.attempts + 1 >= BROKE:
+        return "refused"
+    return verdict
+
+
+def _has_long_been_missing(delivery: Delivery, now: Millis) -> bool:
+    since, tries = delivery.missing_since, delivery.missing_tries
+    return since is not None and tries is not None and now - since >= MISSING_FOR and tries + 1 >= MISSING_TRIES
 
 
 def _is_overtaken(delivery: Delivery) -> bool:

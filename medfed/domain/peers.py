@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from medfed.kernel.clock import Millis
 
@@ -15,6 +15,10 @@ class Level(StrEnum):
     FEDERATED = "federated"
     TRUSTED = "trusted"
 
+
+Breaker: TypeAlias = Literal["closed", "open", "probing"]
+OPENS_AFTER: Final = 10
+"""Failures in a row after which a peer counts as down: what is owed waits for one probe at a time (J06)."""
 
 Mode: TypeAlias = Literal["open", "cautious", "allowlist"]
 
@@ -34,7 +38,15 @@ class Peer:
     failing_since: Millis | None = None
     failures: int = 0
     next_at: Millis = 0
+    asked_until: Millis = 0
     last_error: str = ""
+
+
+def breaker(failures: int, next_at: Millis, now: Millis) -> Breaker:
+    """Closed: deliveries flow, or a few have failed. Open: the peer is down. Probing: it may be asked whether it is."""
+    if failures < OPENS_AFTER:
+        return "closed"
+    return "open" if next_at > now else "probing"
 
 
 def default_level(mode: Mode) -> Level:

@@ -6,6 +6,7 @@ from typing import Final
 
 from medfed.accounts.identify import Identifier
 from medfed.accounts.lookup import Lookup
+from medfed.accounts.promise import WAKE as DELIVERY
 from medfed.inbox.admit import Admitted
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Fetchers, Resolved
@@ -98,7 +99,8 @@ class Recorder:
         """Write down that a host lives, if it is a minute since we last did."""
         if now - self._heard.get(host, 0) < _HEARD_AGAIN_AFTER:
             return
-        await peers.heard_from(tx, host, now)
+        if await peers.heard_from(tx, host, now):
+            tx.wake(DELIVERY)
         tx.after_commit(partial(self._remember, host, now))
 
     def _remember(self, host: str, now: Millis) -> None:

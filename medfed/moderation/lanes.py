@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from medfed.accounts.promise import WAKE
+from medfed.domain.peers import Breaker, breaker
 from medfed.kernel.clock import Millis
 from medfed.storage import moderation, outbox, peers
 from medfed.storage.database import Row, Transaction, View
@@ -13,7 +14,10 @@ State: TypeAlias = Literal["waiting", "failing", "refused", "withheld"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """What one host is owed. `next_at` is now or later; None: not before somebody says so."""
+    """What one host is owed. `next_at` is now or later; None: not before somebody says so.
+
+    `withdrawals` of it are deletions and the like; the first of them is given up at `withdrawn_until`.
+    """
 
     host: str
     state: State
@@ -21,10 +25,18 @@ class Lane:
     attempts: int
     next_at: Millis | None
     last_error: str
+    breaker: Breaker
+    failures: int
+    failing_since: Millis | None
+    last_heard: Millis | None
+    last_sent: Millis | None
+    withdrawals: int
+    withdrawn_until: Millis | None
 
 
 async def lanes(view: View, now: Millis) -> list[Lane]:
     """Every host that is owed something, by name."""
+    withdrawn = await outbox.withdrawals(view)
     return [
         Lane(
             host=row["host"],
@@ -33,6 +45,13 @@ async def lanes(view: View, now: Millis) -> list[Lane]:
             attempts=int(row["attempts"]),
             next_at=_next(row, now),
             last_error=row["last_error"],
+            breaker=breaker(row["failures"], row["next_at"], now),
+            failures=int(row["failures"]),
+            failing_since=row["failing_since"] or None,
+            last_heard=row["last_heard"],
+            last_sent=row["last_sent"],
+            withdrawals=withdrawn.get(row["host"], (0, None))[0],
+            withdrawn_until=withdrawn.get(row["host"], (0, None))[1],
         )
         for row in await outbox.overview(view)
     ]

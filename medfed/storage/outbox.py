@@ -92,8 +92,9 @@ _DUE_HOSTS = sql(
 )
 _DELIVERY: Final = """
     SELECT d.id, d.activity_id, d.host, d.inbox, d.attempts, o.uri, o.kind, o.body, o.account_id, o.post_id,
-           o.keep_until, o.created_at, o.to_followers, p.visibility
+           o.keep_until, o.created_at, o.to_followers, p.visibility, m.since AS missing_since, m.tries AS missing_tries
     FROM delivery d JOIN outbox o ON o.id = d.activity_id LEFT JOIN post p ON p.id = o.post_id
+    LEFT JOIN missing_inbox m ON m.inbox = d.inbox
 """
 _LANE = sql(f"{_DELIVERY} WHERE d.host = :host AND d.state = 'waiting' ORDER BY d.id LIMIT :limit")
 _WAITING = sql(f"{_DELIVERY} WHERE d.id IN :ids[] AND d.state = 'waiting'")
@@ -112,6 +113,39 @@ _WITHHELD_SINCE = sql(
     "SELECT host, COUNT(*) AS dropped FROM delivery WHERE state = 'withheld' AND next_at <= :now GROUP BY host"
 )
 _DROP_WITHHELD = sql("DELETE FROM delivery WHERE state = 'withheld' AND next_at <= :now")
+_WITHHOLD_ALL = sql(
+    "UPDATE delivery SET state = 'withheld', last_error = :error, next_at = :until WHERE host = :host"
+    " AND state <> 'withheld'"
+)
+_MISSING = sql(
+    """
+    INSERT INTO missing_inbox (inbox, since, tries) VALUES (:inbox, :at, 1)
+    ON CONFLICT (inbox) DO UPDATE SET tries = missing_inbox.tries + 1
+    """
+)
+_FOUND = sql("DELETE FROM missing_inbox WHERE inbox = :inbox")
+_REFUSED_TOO_LONG = sql(
+    """
+    SELECT d.host, COUNT(*) AS dropped,
+           SUM(CASE WHEN o.kind IN ('Delete', 'Undo', 'Remove') THEN 1 ELSE 0 END) AS withdrawals
+    FROM delivery d JOIN outbox o ON o.id = d.activity_id
+    WHERE d.state = 'parked' AND d.next_at = 0 AND o.keep_until <= :now
+    GROUP BY d.host
+    """
+)
+_DROP_REFUSED = sql(
+    """
+    DELETE FROM delivery WHERE state = 'parked' AND next_at = 0
+      AND (SELECT o.keep_until FROM outbox o WHERE o.id = delivery.activity_id) <= :now
+    """
+)
+_WITHDRAWALS = sql(
+    """
+    SELECT d.host, COUNT(*) AS owed, MIN(o.keep_until) AS until FROM outbox o JOIN delivery d ON d.activity_id = o.id
+    WHERE o.kind IN ('Delete', 'Undo', 'Remove')
+    GROUP BY d.host
+    """
+)
 _DROP_INBOX = sql("DELETE FROM delivery WHERE inbox = :inbox")
 _UNPARK = sql("UPDATE delivery SET state = 'waiting' WHERE state = 'parked' AND (:host = '' OR host = :host)")
 _DROP = sql("DELETE FROM delivery WHERE host = :host")
@@ -124,7 +158,8 @@ _NEXT = sql(
 _LIST = sql(
     """
     SELECT d.host, d.waiting, d.attempts, d.last_error, d.parked, d.parked_until, d.withheld,
-           COALESCE(p.next_at, 0) AS next_at, COALESCE(p.failing_since, 0) AS failing_since
+           COALESCE(p.next_at, 0) AS next_at, COALESCE(p.failing_since, 0) AS failing_since,
+           COALESCE(p.failures, 0) AS failures, p.last_heard, p.last_sent
     FROM (
         SELECT host, COUNT(*) AS waiting, MAX(attempts) AS attempts, MAX(last_error) AS last_error,
                SUM(CASE WHEN state = 'parked' THEN 1 ELSE 0 END) AS parked,
@@ -214,6 +249,9 @@ class Delivery:
     """Whether the author's followers are addressed."""
     visibility: str | None = None
     """Of the post, which never changes; None when there is none, or no more."""
+    missing_since: Millis | None = None
+    """When the inbox first answered 404, if it has not taken anything since."""
+    missing_tries: int | None = None
 
 
 async def enqueue(tx: Transaction, activity: Outgoing, recipients: Iterable[Recipient]) -> int:
@@ -329,12 +367,40 @@ async def release(tx: Transaction, host: str) -> None:
     await tx.run(_RELEASE, host=host)
 
 
-async def drop_withheld(tx: Transaction, now: Millis) -> dict[str, int]:
-    """Forget what was withheld long enough; how many, by host."""
-    dropped = {row["host"]: int(row["dropped"]) for row in await tx.all(_WITHHELD_SINCE, now=now)}
-    if dropped:
+async def drop_withheld(tx: Transaction, now: Millis) -> dict[str, dict[str, int]]:
+    """Forget what was withheld long enough; how much, by host."""
+    rows = await tx.all(_WITHHELD_SINCE, now=now)
+    if rows:
         await tx.run(_DROP_WITHHELD, now=now)
-    return dropped
+    return {row["host"]: {"dropped": int(row["dropped"])} for row in rows}
+
+
+async def withhold_all(tx: Transaction, host: str, error: str, *, until: Millis) -> None:
+    """A peer may have nothing any more: what it is owed is kept, tried no more, and then dropped (J11)."""
+    await tx.run(_WITHHOLD_ALL, host=host, error=error, until=until)
+
+
+async def missing(tx: Transaction, inbox: str, at: Millis) -> None:
+    """An inbox has answered 404."""
+    await tx.run(_MISSING, inbox=inbox, at=at)
+
+
+async def found(tx: Transaction, inbox: str) -> None:
+    """An inbox that had answered 404 has taken something."""
+    await tx.run(_FOUND, inbox=inbox)
+
+
+async def drop_refused(tx: Transaction, now: Millis) -> dict[str, dict[str, int]]:
+    """Forget what peers refused and is out of date by now; how much, and how many withdrawals of it, by host."""
+    rows = await tx.all(_REFUSED_TOO_LONG, now=now)
+    if rows:
+        await tx.run(_DROP_REFUSED, now=now)
+    return {row["host"]: {name: int(row[name]) for name in ("dropped", "withdrawals")} for row in rows}
+
+
+async def withdrawals(view: View) -> dict[str, tuple[int, Millis]]:
+    """By host, how many deletions and other withdrawals it has not taken yet, and when the first is given up (J05)."""
+    return {row["host"]: (int(row["owed"]), int(row["until"])) for row in await view.all(_WITHDRAWALS)}
 
 
 async def drop_inbox(tx: Transaction, inbox: str) -> int:
@@ -358,7 +424,8 @@ async def next_due(view: View) -> Millis | None:
 
 
 async def overview(view: View) -> list[dict[str, Any]]:
-    """Per host: waiting, parked, withheld, parked_until (or None), attempts, next_at, last_error, failing_since."""
+    """Per host: waiting, parked, withheld, parked_until (or None), attempts, next_at, last_error, failing_since,
+    failures, last_heard (or None), last_sent (or None)."""
     return [dict(row) for row in await view.all(_LIST)]
 
 

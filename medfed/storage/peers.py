@@ -10,7 +10,7 @@ from medfed.storage.statements import sql
 
 _COLUMNS: Final = """
     domain, level, note, signs_with, signs_until, first_seen, last_heard, last_sent,
-    failing_since, failures, next_at, last_error
+    failing_since, failures, next_at, asked_until, last_error
 """
 _FIND = sql(f"SELECT {_COLUMNS} FROM peer WHERE domain = :domain")
 _MANY = sql(f"SELECT {_COLUMNS} FROM peer WHERE domain IN :domains[text]")
@@ -19,27 +19,30 @@ _COUNT = sql("SELECT COUNT(*) FROM peer")
 _INSERT = sql(
     """
     INSERT INTO peer (domain, level, note, signs_with, signs_until, first_seen, failures,
-                      next_at, last_error)
-    VALUES (:domain, '', '', '', 0, :at, 0, 0, '')
+                      next_at, asked_until, last_error)
+    VALUES (:domain, '', '', '', 0, :at, 0, 0, 0, '')
     ON CONFLICT (domain) DO NOTHING
     """
 )
 _SET_LEVEL = sql("UPDATE peer SET level = :level, note = :note WHERE domain = :domain")
 _HEARD = sql(
     """
-    UPDATE peer SET last_heard = :at, next_at = CASE WHEN failures > 0 THEN :at ELSE next_at END WHERE domain = :domain
+    UPDATE peer SET last_heard = :at, failures = CASE WHEN failures > 0 THEN 1 ELSE 0 END,
+        next_at = CASE WHEN failures = 0 THEN next_at WHEN asked_until > :at THEN asked_until ELSE :at END
+    WHERE domain = :domain
+    RETURNING failures
     """
 )
 _SENT = sql(
     """
-    UPDATE peer SET last_sent = :at, failing_since = NULL, failures = 0, next_at = 0, last_error = ''
+    UPDATE peer SET last_sent = :at, failing_since = NULL, failures = 0, next_at = 0, asked_until = 0, last_error = ''
     WHERE domain = :domain
     """
 )
 _FAILED = sql(
     """
     UPDATE peer SET failures = failures + 1, failing_since = COALESCE(failing_since, :at), next_at = :next_at,
-        last_error = :error
+        asked_until = :asked_until, last_error = :error
     WHERE domain = :domain
     """
 )
@@ -82,10 +85,13 @@ async def set_level(tx: Transaction, domain: str, level: Level | None, *, note: 
     await tx.run(_SET_LEVEL, domain=domain, level=level.value if level else "", note=note)
 
 
-async def heard_from(tx: Transaction, domain: str, at: Millis) -> None:
-    """A peer has spoken: it lives, so whatever waits for it may be tried at once."""
+async def heard_from(tx: Transaction, domain: str, at: Millis) -> bool:
+    """A peer has spoken: it lives. What waits for it may be tried at once, unless it asked for patience.
+
+    Whether it had failed us; its failures are counted from the beginning again (J06).
+    """
     await meet(tx, domain, at)
-    await tx.run(_HEARD, domain=domain, at=at)
+    return bool((await tx.one(_HEARD, domain=domain, at=at))["failures"])
 
 
 async def sent_to(tx: Transaction, domain: str, at: Millis) -> None:
@@ -94,10 +100,12 @@ async def sent_to(tx: Transaction, domain: str, at: Millis) -> None:
     await tx.run(_SENT, domain=domain, at=at)
 
 
-async def failed(tx: Transaction, domain: str, *, at: Millis, next_at: Millis, error: str) -> None:
-    """A delivery failed; the lane rests until `next_at`."""
+async def failed(
+    tx: Transaction, domain: str, *, at: Millis, next_at: Millis, error: str, asked_until: Millis = 0
+) -> None:
+    """A delivery failed; the lane rests until `next_at`, and until `asked_until` even if the peer is heard from."""
     await meet(tx, domain, at)
-    await tx.run(_FAILED, domain=domain, at=at, next_at=next_at, error=error[:300])
+    await tx.run(_FAILED, domain=domain, at=at, next_at=next_at, asked_until=asked_until, error=error[:300])
 
 
 async def remember_scheme(tx: Transaction, domain: str, scheme: str, *, until: Millis, at: Millis) -> None:

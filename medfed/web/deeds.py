@@ -29,6 +29,7 @@ DEEDS: Final[Mapping[str, str]] = {
     "peer.set": N_("set the level of %(subject)s to “%(to)s”"),
     "policy.apply": N_("put a policy in force: %(subject)s"),
     "queue.drop": N_("dropped what was waiting for %(subject)s"),
+    "queue.refused": N_("gave up what %(subject)s did not take"),
     "queue.expire": N_("no longer kept what %(subject)s was owed before its level changed"),
     "report.resolve": N_("settled the report %(subject)s"),
     "token.create": N_("made an access token for %(subject)s"),

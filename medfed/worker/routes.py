@@ -75,9 +75,12 @@ async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
         await threads.forget(tx, now - complete.COOLDOWN)
         if await outbox.resume(tx, now):
             tx.wake(DELIVERY)
-        for host, dropped in (await outbox.drop_withheld(tx, now)).items():
-            detail = {"dropped": dropped}
-            await moderation.record(tx, at=now, actor="medfed", action="queue.expire", subject=host, detail=detail)
+        for action, expired in (
+            ("queue.expire", await outbox.drop_withheld(tx, now)),
+            ("queue.refused", await outbox.drop_refused(tx, now)),
+        ):
+            for host, detail in expired.items():
+                await moderation.record(tx, at=now, actor="medfed", action=action, subject=host, detail=detail)
 
 
 async def ask_origin(instance: Instance, payload: Mapping[str, Any]) -> None:

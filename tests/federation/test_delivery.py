@@ -6,13 +6,15 @@ from typing import Any
 import orjson
 import pytest
 
-from medfed.delivery.hosts import ASIDE_AFTER
+from medfed.delivery.hosts import ASIDE_AFTER, BROKE
 from medfed.delivery.send import DOUBTFUL_LANES, LANES, Deliverer
-from medfed.domain.peers import Level
+from medfed.domain.peers import OPENS_AFTER, Level
 from medfed.domain.posts import Post, Requirement, Visibility
 from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND
 from medfed.kernel.paging import Page
-from medfed.storage import moderation, outbox, posts
+from medfed.moderation import lanes
+from medfed.moderation.lanes import Lane
+from medfed.storage import moderation, outbox, peers, posts
 from medfed.storage.statements import sql
 from tests.federation.conftest import Open
 from tests.support.stranger import Document, Puppet, Stranger
@@ -201,7 +203,9 @@ async def test_an_inbox_that_is_gone_is_not_tried_again() -> None:
         reader.home.always = (410, {})
         await lyon.publishes("dr-roy", "Dermatose inhabituelle")
         await lyon.publishes("dr-roy", "Encore une")
+        sent = len(world.internet.sent_to("peer.test"))
         await world.settle()
+        assert len(world.internet.sent_to("peer.test")) == sent + 1
         assert await _owed(lyon) == []
         sent = len(world.internet.sent_to("peer.test"))
         await lyon.publishes("dr-roy", "Et une autre")
@@ -519,3 +523,224 @@ async def test_what_we_say_about_a_post_holds_nothing_of_it() -> None:
         said: list[Document] = alice.home.received
         assert {activity["type"] for activity in said} >= {"Like", "Undo", "Announce", "Accept", "Follow"}
         assert "CANARY" not in orjson.dumps(said).decode()
+
+
+async def _lane(site: Site) -> Lane:
+    async with site.instance.store.view() as view:
+        (lane,) = await lanes.lanes(view, site.instance.here.now())
+    return lane
+
+
+@pytest.mark.case("J06")
+async def test_ten_failures_open_the_circuit_and_then_one_delivery_at_a_time_asks_whether_the_host_is_back(
+    open_world: Open,
+) -> None:
+    async with open_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        alone = reader.home.person("alone", endpoints=None)
+        await alone.tells(lyon, alone.activity("Follow", (await lyon.member("dr-roy")).uri))
+        world.down("peer.test")
+        said = [(await lyon.publishes("dr-roy", f"Cas {number}")).uri for number in range(3)]
+        await world.settle()
+        for failures in range(1, OPENS_AFTER):
+            lane = await _lane(lyon)
+            assert (lane.failures, lane.breaker) == (failures, "closed")
+            await world.pass_time(15 * HOUR)
+        opened = await _lane(lyon)
+        assert (opened.breaker, opened.waiting, opened.failing_since is not None) == ("open", 6, True)
+        assert opened.next_at is not None
+        wait = opened.next_at - world.clock.now()
+        assert 0.8 * 12 * HOUR <= wait <= 1.2 * 12 * HOUR
+        sent = len(world.internet.sent_to("peer.test"))
+        await world.pass_time(wait - MINUTE)
+        assert len(world.internet.sent_to("peer.test")) == sent
+        world.clock.advance(2 * MINUTE)
+        assert (await _lane(lyon)).breaker == "probing"
+        await world.settle()
+        assert len(world.internet.sent_to("peer.test")) == sent + 1
+        world.up("peer.test")
+        await reader.tells(lyon, reader.activity("Arrive", None))
+        assert sorted(_notes(reader)) == sorted([*said, *said])
+        async with lyon.instance.store.view() as view:
+            peer = await peers.find(view, "peer.test")
+        assert peer is not None
+        assert (peer.failures, peer.failing_since) == (0, None)
+
+
+@pytest.mark.case("J06")
+async def test_a_host_that_is_heard_counts_its_failures_from_the_beginning_even_if_it_fails_again() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        world.down("peer.test")
+        await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        for _ in range(OPENS_AFTER):
+            await world.pass_time(15 * HOUR)
+        world.up("peer.test")
+        reader.home.answers = [(502, {})] * 2
+        await reader.tells(lyon, reader.activity("Arrive", None))
+        lane = await _lane(lyon)
+        assert (lane.failures, lane.breaker) == (2, "closed")
+        await world.pass_time(7 * MINUTE)
+        assert len(_notes(reader)) == 1
+
+
+@pytest.mark.case("J04", "J06")
+async def test_a_host_that_asked_for_patience_is_left_alone_though_it_speaks() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        reader.home.answers = [(429, {"retry-after": "7200"})]
+        await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        await world.settle()
+        world.clock.advance(HOUR)
+        await reader.tells(lyon, reader.activity("Arrive", None))
+        assert _notes(reader) == []
+        await world.pass_time(HOUR + MINUTE)
+        assert len(_notes(reader)) == 1
+
+
+@pytest.mark.case("J04")
+async def test_a_date_in_retry_after_counts_from_the_date_of_the_answer() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        said = {"date": "Wed, 25 Nov 2026 10:00:00 GMT", "retry-after": "Wed, 25 Nov 2026 13:00:00 GMT"}
+        reader.home.answers = [(503, said)]
+        await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        await world.settle()
+        await world.pass_time(3 * HOUR - MINUTE)
+        assert _notes(reader) == []
+        await world.pass_time(2 * MINUTE)
+        assert len(_notes(reader)) == 1
+
+
+@pytest.mark.case("J04")
+async def test_an_inbox_that_is_missing_for_ten_days_is_gone(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        reader.home.always = (404, {})
+        for _ in range(10):
+            await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+            await world.pass_time(DAY)
+        assert await _owed(lyon) != []
+        await world.pass_time(DAY + HOUR)
+        await lyon.publishes("dr-roy", "Une de trop")
+        await world.settle()
+        assert await _owed(lyon) == []
+        sent = len(world.internet.sent_to("peer.test"))
+        await lyon.publishes("dr-roy", "Pour personne")
+        await world.settle()
+        assert len(world.internet.sent_to("peer.test")) == sent
+
+
+@pytest.mark.case("J04")
+async def test_an_inbox_that_is_there_again_has_its_days_counted_anew() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        reader.home.always = (404, {})
+        for day in range(12):
+            if day == 9:
+                reader.home.answers = [(202, {})] * 30
+            await lyon.publishes("dr-roy", f"Jour {day}")
+            await world.pass_time(DAY)
+            reader.home.answers = []
+        await lyon.publishes("dr-roy", "Encore une")
+        await world.settle()
+        assert await _owed(lyon) != []
+
+
+@pytest.mark.case("J04", "J05")
+async def test_what_a_peer_never_took_is_dropped_in_the_end_and_the_audit_says_how_many_deletions_it_was() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        first = await lyon.publishes("dr-roy", "Premier")
+        second = await lyon.publishes("dr-roy", "Deuxième")
+        await world.settle()
+        reader.home.always = (403, {})
+        await lyon.publishes("dr-roy", "Refusé")
+        await lyon.deletes("dr-roy", first)
+        await world.settle()
+        world.down("peer.test")
+        await lyon.deletes("dr-roy", second)
+        await world.settle()
+        lane = await _lane(lyon)
+        assert (lane.waiting, lane.withdrawals) == (3, 2)
+        assert lane.withdrawn_until == world.clock.now() + 30 * DAY
+        for _ in range(64):
+            await world.pass_time(12 * HOUR)
+        assert await _owed(lyon) == []
+        async with lyon.instance.store.view() as view:
+            entries = [entry for entry in await moderation.audit(view, Page(limit=9)) if entry.subject == "peer.test"]
+        assert {entry.action for entry in entries} == {"queue.refused"}
+        details = [orjson.loads(entry.detail) for entry in entries]
+        assert sum(detail["dropped"] for detail in details) == 3
+        assert sum(detail["withdrawals"] for detail in details) == 2
+
+
+@pytest.mark.case("J09")
+async def test_a_delivery_that_breaks_us_each_time_is_put_aside_and_the_next_one_goes_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        post_to, tried = type(lyon.instance.net).post, []
+
+        async def breaks(self: Any, url: str, **more: Any) -> Any:
+            if b"Premier" in more["body"]:
+                tried.append(url)
+                raise ZeroDivisionError(url)
+            return await post_to(self, url, **more)
+
+        monkeypatch.setattr(type(lyon.instance.net), "post", breaks)
+        await lyon.publishes("dr-roy", "Premier")
+        second = await lyon.publishes("dr-roy", "Deuxième")
+        for _ in range(BROKE):
+            await world.settle()
+            await world.pass_time(HOUR)
+        assert len(tried) == BROKE
+        assert _notes(reader) == [second.uri]
+        assert [row["state"] for row in await _owed(lyon)] == ["parked"]
+        assert "ZeroDivisionError" in (await _lane(lyon)).last_error
+
+
+@pytest.mark.case("J11")
+async def test_what_a_host_is_owed_is_withheld_in_the_moment_it_is_blocked() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        reader = await _reader(world)
+        reader.home.answers = [(403, {})] * 3
+        await lyon.publishes("dr-roy", "Refusé")
+        await world.settle()
+        world.down("peer.test")
+        await lyon.publishes("dr-roy", "En attente")
+        await world.settle()
+        await lyon.judges("peer.test", Level.BLOCKED)
+        lane = await _lane(lyon)
+        assert [row["state"] for row in await _owed(lyon)] == ["withheld", "withheld"]
+        assert (lane.state, lane.last_error) == ("withheld", "the peer is blocked")
+
+
+@pytest.mark.case("J07")
+async def test_hosts_beyond_the_lanes_are_begun_without_being_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        readers = [await _reader(world, f"h{number}.test") for number in range(3 * LANES)]
+        looks, look = [], outbox.due
+
+        async def counted(*args: Any, **more: Any) -> Any:
+            looks.append(more)
+            return await look(*args, **more)
+
+        monkeypatch.setattr(outbox, "due", counted)
+        await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        await world.settle()
+        assert all(len(_notes(reader)) == 1 for reader in readers)
+        assert len(looks) <= 8

@@ -146,7 +146,7 @@ def test_only_rare_statements_read_a_whole_table_that_grows() -> None:
     """By SQLite's plan; what may is what an admin asks for, what a search is, and what happens once in an hour."""
     rare = {
         outbox._RESUME, outbox._DROP_INBOX, outbox._UNPARK, outbox._DROP, outbox._LIST, outbox._WITHHELD_SINCE,
-        outbox._DROP_WITHHELD,
+        outbox._DROP_WITHHELD, outbox._WITHHOLD_ALL,
         accounts._DIRECTORY, accounts._SEARCH, accounts._COUNT_ACTIVE, accounts._GONE_AT,
         notifications._FORGET_FROM,
     }  # fmt: skip

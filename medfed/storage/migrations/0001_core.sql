@@ -437,7 +437,14 @@ CREATE TABLE peer (
     failing_since BIGINT,
     failures      BIGINT NOT NULL,
     next_at       BIGINT NOT NULL,                  -- the lane is not tried before
+    asked_until   BIGINT NOT NULL,                  -- how long it asked us to wait (Retry-After)
     last_error    TEXT NOT NULL
+);
+
+CREATE TABLE missing_inbox (                        -- inboxes that answer 404
+    inbox TEXT PRIMARY KEY,
+    since BIGINT NOT NULL,
+    tries BIGINT NOT NULL
 );
 
 CREATE TABLE inbox_log (
@@ -471,6 +478,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_by_account ON outbox (account_id, listed, id);
 CREATE INDEX outbox_by_post ON outbox (post_id);
+CREATE INDEX outbox_withdrawals ON outbox (id) WHERE kind IN ('Delete', 'Undo', 'Remove');
 CREATE INDEX outbox_passing ON outbox (created_at) WHERE listed = 0;
 
 CREATE TABLE delivery (
@@ -485,6 +493,7 @@ CREATE TABLE delivery (
     UNIQUE (activity_id, inbox)
 );
 CREATE INDEX delivery_lane ON delivery (host, id) WHERE state = 'waiting';
+CREATE INDEX delivery_parked ON delivery (next_at) WHERE state = 'parked';
 CREATE INDEX delivery_withheld ON delivery (host, next_at) WHERE state = 'withheld';
 
 CREATE TABLE task (
