@@ -16,7 +16,7 @@ from medfed.activitypub.here import Here
 from medfed.activitypub.manners import CAVAGE
 from medfed.activitypub.uris import Uris
 from medfed.domain.accounts import Account, is_authority
-from medfed.kernel.clock import Clock, SystemClock
+from medfed.kernel.clock import SECOND, Clock, SystemClock
 from medfed.kernel.errors import Misconfigured
 from medfed.kernel.ids import Ids
 from medfed.kernel.secrets import Vault
@@ -31,12 +31,26 @@ from medfed.settings import Settings
 from medfed.storage import accounts
 from medfed.storage.connect import connect
 from medfed.storage.database import Store
+from medfed.storage.remembered import Remembered
 from medfed.verification.recognise import Recogniser
 
 Role: TypeAlias = Literal["server", "tool"]
 
 KEY_FILE: Final = "secret.key"
 KEY_FILE_VARIABLE: Final = "MEDFED_SECRET_KEY_FILE"
+
+
+_DOCUMENTS_KEPT: Final = 500
+_DOCUMENTS_KEPT_FOR: Final = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A document about a local account, rendered: whole, and what of it is for everybody."""
+
+    whole: bytes
+    open: bytes
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +68,8 @@ class Instance:
     posts: PostFetcher
     recogniser: Recogniser
     followers: FollowerDigests
+    documents: Remembered[Shown]
+    """What was shown of accounts last, by address."""
     blobs: Blobs
     images: Images
     mail: Mail
@@ -135,6 +151,13 @@ async def open_instance(
             posts=PostFetcher(store=store, net=net, here=here, lookup=lookup, sign_as_instance=sign_as_instance),
             recogniser=Recogniser(store=store, net=net, here=here, sign_as_instance=sign_as_instance),
             followers=FollowerDigests(store=store, here=here),
+            documents=Remembered(
+                store,
+                here.now,
+                channels=(accounts.CHANGED, accounts.OWN_KEYS),
+                kept_for=_DOCUMENTS_KEPT_FOR,
+                most=_DOCUMENTS_KEPT,
+            ),
             blobs=blobs,
             images=Images(blobs),
             sign_as_instance=sign_as_instance,

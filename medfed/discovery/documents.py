@@ -1,5 +1,8 @@
 """Actors, posts and activities of this instance, for peers."""
 
+from functools import partial
+
+import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -8,7 +11,7 @@ from medfed.activitypub.stamps import stamp
 from medfed.discovery.asking import asker, may_fetch, require_asker
 from medfed.domain.accounts import Account
 from medfed.edge import activity_bytes, activity_json, instance_of, wants_page
-from medfed.instance import Instance
+from medfed.instance import Instance, Shown
 from medfed.kernel.errors import Gone, NotFound
 from medfed.posts.publish import whole_of
 from medfed.storage import accounts, consents, groups, outbox, posts
@@ -26,29 +29,42 @@ async def actor(request: Request) -> Response:
     instance = instance_of(request)
     if wants_page(request):
         return _to_page(instance.here.uris.profile(request.path_params["username"]))
+    shown = await instance.documents.get(request.scope["path"], partial(_actor, request))
+    if shown.status == 410:
+        # Whoever holds the Delete of an account asks whether it is true, often without saying who asks (A08).
+        return activity_bytes(shown.open, 410)
+    who = await asker(request)
+    return activity_bytes(shown.open if who is None else shown.whole)
+
+
+async def _actor(request: Request) -> Shown:
+    instance = instance_of(request)
     async with instance.store.view() as view:
         left = await accounts.find_by_handle(view, request.path_params["username"], instance.here.domain)
-    if left is not None and left.local and left.gone_at is not None:
-        # Whoever holds the Delete of an account asks whether it is true, often without saying who asks (A08).
-        return activity_json(render.tombstone(left.uri, left.gone_at), 410)
-    who = await asker(request)
-    async with instance.store.view() as view:
+        if left is not None and left.local and left.gone_at is not None:
+            tombstone = orjson.dumps(render.tombstone(left.uri, left.gone_at))
+            return Shown(whole=tombstone, open=tombstone, status=410)
         account = await local_account(view, request)
         keys = await accounts.keys(view, account.id)
         group = await groups.find(view, account.id) if account.kind == "Group" else None
     document = render.actor(instance.here.uris, account, keys, now=instance.here.now(), group=group)
-    if who is None:
-        document = {name: document[name] for name in _PUBLIC_WITHOUT_SIGNATURE if name in document}
-    return activity_json(document)
+    for_all = {name: document[name] for name in _PUBLIC_WITHOUT_SIGNATURE if name in document}
+    return Shown(whole=orjson.dumps(document), open=orjson.dumps(for_all))
 
 
 async def instance_actor(request: Request) -> Response:
     """GET /actor: whole for everybody, so that a peer can verify what we sign to fetch its keys (B16)."""
     instance = instance_of(request)
+    shown = await instance.documents.get("/actor", partial(_instance_actor, instance))
+    return activity_bytes(shown.open)
+
+
+async def _instance_actor(instance: Instance) -> Shown:
     account = await instance.actor()
     async with instance.store.view() as view:
         keys = await accounts.keys(view, account.id)
-    return activity_json(render.actor(instance.here.uris, account, keys, now=instance.here.now()))
+    document = orjson.dumps(render.actor(instance.here.uris, account, keys, now=instance.here.now()))
+    return Shown(whole=document, open=document)
 
 
 async def post(request: Request) -> Response:

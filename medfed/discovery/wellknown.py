@@ -1,8 +1,10 @@
 """WebFinger, NodeInfo, host-meta, and other addresses that are fixed by RFCs."""
 
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -10,7 +12,7 @@ from medfed.activitypub import wellknown
 from medfed.activitypub.uris import Uris
 from medfed.domain.accounts import INSTANCE_USERNAME, Account
 from medfed.edge import Json, instance_of
-from medfed.instance import Instance
+from medfed.instance import Instance, Shown
 from medfed.kernel.clock import DAY, iso
 from medfed.kernel.errors import Malformed, NotFound
 from medfed.storage import accounts, posts
@@ -36,11 +38,17 @@ async def webfinger(request: Request) -> Response:
         raise Malformed("resource is a URI: acct:name@domain")
     if _is_the_server(instance.here.uris, resource):
         return Jrd(wellknown.webfinger_of_server(instance.here.uris), headers=_CACHED)
+    shown = await instance.documents.get(f"webfinger {resource}", partial(_webfinger, instance, scheme.lower(), rest))
+    return Response(shown.open, media_type=Jrd.media_type, headers=_CACHED)
+
+
+async def _webfinger(instance: Instance, scheme: str, rest: str) -> Shown:
     async with instance.store.view() as view:
-        account = await _find(view, instance, scheme.lower(), rest)
+        account = await _find(view, instance, scheme, rest)
     if account is None or not account.active:
         raise NotFound("nobody of this name is here")
-    return Jrd(wellknown.webfinger(instance.here.uris, account), headers=_CACHED)
+    found = orjson.dumps(wellknown.webfinger(instance.here.uris, account))
+    return Shown(whole=found, open=found)
 
 
 def _is_the_server(uris: Uris, resource: str) -> bool:

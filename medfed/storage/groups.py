@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from medfed.domain.groups import Group
 from medfed.kernel.clock import Millis
+from medfed.storage import accounts
 from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
 
@@ -48,6 +49,7 @@ async def add(tx: Transaction, group: Group) -> None:
 
 async def change(tx: Transaction, group: Group) -> None:
     """Store other rules for a group."""
+    tx.wake(accounts.CHANGED)
     await tx.run(_CHANGE, account_id=group.account_id, moderated=int(group.moderated))
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from medfed.storage import accounts
 from tests.support.stranger import Answer, Document, Stranger, get_letter
 from tests.support.world import Site, World, a_world
 
@@ -145,3 +146,30 @@ async def test_a_peer_that_has_the_attestations_of_an_account_is_told_so() -> No
         letter = get_letter(lyon, "/users/dr-roy/attestations").also("if-none-match", first.headers["etag"])
         again = await alice.signs(letter).send(lyon)
         assert (first.status, again.status, again.body) == (200, 304, b"")
+
+
+async def test_what_an_actor_changes_is_shown_at_once() -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice = world["lyon.test"], Stranger(world, "good.test").person("alice")
+        member = await lyon.member("dr-roy")
+        target, resource = "/users/dr-roy", "/.well-known/webfinger?resource=acct:dr-roy@lyon.test"
+        assert (await alice.asks(lyon, target)).json["manuallyApprovesFollowers"] is False
+        assert (await _get(lyon, resource)).status == 200
+        async with lyon.instance.store.transaction("lock") as tx:
+            await accounts.store(tx, replace(member, locked=True))
+        assert (await alice.asks(lyon, target)).json["manuallyApprovesFollowers"] is True
+        assert (await _get(lyon, target)).json["manuallyApprovesFollowers"] is True
+        async with lyon.instance.store.transaction("close") as tx:
+            await accounts.suspend(tx, member.id, lyon.instance.here.now())
+        assert [(await _get(lyon, one)).status for one in (target, resource)] == [410, 404]
+
+
+async def test_what_is_for_those_who_sign_is_not_shown_to_who_asks_next_without() -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice = world["lyon.test"], Stranger(world, "good.test").person("alice")
+        await lyon.member("dr-roy")
+        whole = (await alice.asks(lyon, "/users/dr-roy")).json
+        bare = (await _get(lyon, "/users/dr-roy")).json
+        assert "summary" in whole
+        assert "summary" not in bare
+        assert (await alice.asks(lyon, "/users/dr-roy")).json == whole
