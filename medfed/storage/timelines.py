@@ -105,7 +105,7 @@ _TO_FOLLOWERS = sql(
     INSERT INTO home_entry (account_id, post_id)
     SELECT f.follower_id, CAST(:post_id AS BIGINT) FROM follow f JOIN account a ON a.id = f.follower_id
     WHERE f.target_id = :author_id AND f.state = 'accepted' AND a.local = 1 AND (f.boosts = 1 OR :boost = 0)
-      AND (:answered_id = 0 OR f.follower_id = :answered_id OR EXISTS (
+      AND (CAST(:answered_id AS BIGINT) = 0 OR f.follower_id = :answered_id OR EXISTS (
         SELECT 1 FROM follow g
         WHERE g.follower_id = f.follower_id AND g.target_id = :answered_id AND g.state = 'accepted'
       ))
