@@ -82,6 +82,7 @@ def test_systemd_accepts_each_unit(unit: str, tmp_path: Path) -> None:
     assert accepts(checker, "verify", tmp_path / unit).strip() == ""
 
 
+@pytest.mark.case("I18")
 @pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.endswith(".service")])
 def test_each_service_is_confined_as_far_as_a_web_server_can_be(unit: str) -> None:
     report = accepts(tool("systemd-analyze"), "security", "--offline=true", "--threshold=20", DEPLOY / unit)

@@ -147,6 +147,26 @@ def _constants_only(node: ast.JoinedStr) -> bool:
     return all(isinstance(part, ast.Name) and CONSTANT.fullmatch(part.id) for part in parts)
 
 
+@pytest.mark.case("E16")
+def test_nothing_reads_xml() -> None:
+    """Entities, includes and document types cannot harm what has no parser for them."""
+    readers = {"xml", "lxml", "defusedxml", "xmltodict", "bs4", "html5lib"}
+    offenders = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(tree(path))
+        for name in _imported(node)
+        if name.partition(".")[0] in readers
+    ]
+    assert offenders == []
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+
+
 def test_no_file_names_a_folder_of_the_machine_it_was_written_on() -> None:
     offenders = [
         f"{name_of(path)}:{number}"

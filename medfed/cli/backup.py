@@ -83,8 +83,9 @@ def restore_from(directory: Path, config: Path, erased: Sequence[Path] = ()) -> 
 
     What the `erased` files name is erased when the instance starts.
 
-    Raises Misconfigured when there is something already.
+    Raises Misconfigured when there is something already, or when the backup holds what no backup of ours does (G11).
     """
+    _refuse_what_is_no_file(directory)
     with ExitStack() as undo:
         if not config.exists():
             _place(_part(directory, CONFIGURATION), config)
@@ -100,6 +101,13 @@ def restore_from(directory: Path, config: Path, erased: Sequence[Path] = ()) -> 
             _append(path, data / LEDGER)
         undo.pop_all()
     return settings
+
+
+def _refuse_what_is_no_file(directory: Path) -> None:
+    """Links lead out of a backup, and pipes and devices never end."""
+    for path in directory.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise Misconfigured(f"{directory} is no backup of medfed: {path.relative_to(directory)} is no plain file")
 
 
 def _bring(directory: Path, settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """A backup taken while it serves holds everything, and is brought back into an empty place only."""
 
 import asyncio
+import os
 import shutil
 import stat
 from collections.abc import Callable
@@ -52,6 +53,34 @@ def test_a_member_who_left_after_the_backup_is_not_brought_back(
     restored = serving(at=again)
     assert "deleted again, as after the backup: 1\n" in restored.said
     assert [member["username"] for member in again.run("member", "list", "--json").json] == ["roy"]
+
+
+@pytest.mark.case("G11")
+@pytest.mark.parametrize("kind", ["link out", "link to a folder", "dead link", "pipe"])
+def test_a_backup_that_leads_elsewhere_is_refused_before_anything_is_written(
+    place: Place, tmp_path: Path, kind: str
+) -> None:
+    copy, secret = tmp_path / "copy", tmp_path / "secret"
+    assert place.run("backup", str(copy)).status == 0
+    secret.mkdir()
+    (secret / "shadow").write_text("secret")
+    trap = copy / "media" / "aa" / "trap"
+    trap.parent.mkdir(parents=True)
+    match kind:
+        case "link out":
+            trap.symlink_to(secret / "shadow")
+        case "link to a folder":
+            trap.symlink_to(secret)
+        case "dead link":
+            trap.symlink_to(tmp_path / "nowhere")
+        case _:
+            os.mkfifo(trap)
+    again = Place(folder=tmp_path / "again", capture=place.capture)
+    again.folder.mkdir()
+    refused = again.run("restore", str(copy))
+    assert refused.status == 1
+    assert refused.err == f"medfed: {copy} is no backup of medfed: media/aa/trap is no plain file\n"
+    assert list(again.folder.iterdir()) == []
 
 
 def test_a_server_that_is_confined_writes_in_its_own_folder_only(
