@@ -130,7 +130,7 @@ class Identifier:
         """A stored key, parsed once."""
         parsed = self._parsed.get(key.public)
         if parsed is None:
-            parsed = keys.parse_public_pem(key.public) if key.kind == "rsa" else keys.parse_multikey(key.public)
+            parsed = keys.stored_key(key)
             if len(self._parsed) >= _MEMORY:
                 self._parsed.clear()
             self._parsed[key.public] = parsed

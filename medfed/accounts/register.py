@@ -292,6 +292,7 @@ async def _store(tx: Transaction, here: Here, account: Account, keys: NewKeys) -
 
 async def store_keys(tx: Transaction, here: Here, account: Account, keys: NewKeys, uris: Mapping[KeyKind, str]) -> None:
     """Store new keys of an own account, sealed, under these ids."""
+    now = here.now()
     for key in (keys.rsa, keys.ed25519):
         uri = uris[key.kind]
         await accounts.add_key(
@@ -302,6 +303,6 @@ async def store_keys(tx: Transaction, here: Here, account: Account, keys: NewKey
                 kind=key.kind,
                 public=key.public.pem if key.kind == "rsa" else key.public.multikey,
                 sealed=here.vault.seal(key.to_pkcs8(), purpose=uri),
-                created_at=here.now(),
+                created_at=now,
             ),
         )

@@ -7,7 +7,7 @@ from typing import Final
 from medfed.accounts.promise import promise_profile
 from medfed.accounts.register import NewKeys, store_keys
 from medfed.activitypub.here import Here
-from medfed.activitypub.keys import FRAGMENTS
+from medfed.activitypub.keys import FRAGMENTS, KeyKind, key_name
 from medfed.domain.accounts import Account, AccountKey
 from medfed.kernel.clock import DAY, Millis
 from medfed.kernel.errors import Gone, Invalid
@@ -50,7 +50,7 @@ async def replace_keys(
     now = here.now()
     known = await accounts.keys(tx, account.id)
     old = [key for key in known if key.is_shown(now)]
-    uris = {kind: f"{account.uri}#{fragment}-{_next(known, kind)}" for kind, fragment in FRAGMENTS.items()}
+    uris = {kind: f"{account.uri}#{key_name(kind, _next(known, kind))}" for kind in FRAGMENTS}
     await store_keys(tx, here, account, new, uris)
     for key in old:
         if compromised:
@@ -70,7 +70,7 @@ async def replace_keys(
     )
 
 
-def _next(known: list[AccountKey], kind: str) -> int:
+def _next(known: list[AccountKey], kind: KeyKind) -> int:
     """A number that no key of the account had: peers that remember keys by their ids look the new one up."""
     return 1 + sum(key.kind == kind for key in known)
 

@@ -18,13 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from medfed.activitypub import multibase
+from medfed.domain.accounts import AccountKey
 from medfed.kernel import limits
 from medfed.kernel.errors import BadSignature, Malformed, Misconfigured
 
 KeyKind: TypeAlias = Literal["rsa", "ed25519"]
 
 FRAGMENTS: Final[Mapping[KeyKind, str]] = {"rsa": "main-key", "ed25519": "ed25519-key"}
-"""What follows # in the ids of our own keys."""
+"""What follows # in the ids of our own first keys; later ones are numbered."""
 
 _RSA_EXPONENTS: Final = range(65_537, 2**32, 2)
 _SPKI_PEM: Final = re.compile(r"\s*+-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]++)-----END PUBLIC KEY-----\s*+")
@@ -32,6 +33,15 @@ _SPKI_PEM: Final = re.compile(r"\s*+-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+
 # Multicodec prefixes, as unsigned varints: ed25519-pub 0xed and rsa-pub 0x1205 (FEP-521a).
 _ED25519_PUB: Final = b"\xed\x01"
 _RSA_PUB: Final = b"\x85\x24"
+
+
+def key_name(kind: KeyKind, number: int) -> str:
+    """What follows # in the id of the first, second, … key of a kind that an account of ours has."""
+    return FRAGMENTS[kind] if number == 1 else f"{FRAGMENTS[kind]}-{number}"
+
+
+KEY_NAMES: Final = tuple(key_name(kind, number) for number in range(1, 13) for kind in FRAGMENTS)
+"""The names that keys of ours are likely to have: a new one a year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +170,11 @@ def parse_multikey(text: str) -> PublicKey:
             raise BadSignature("an RSA Multikey holds a PKCS #1 public key")
         return key
     raise BadSignature("the Multikey is neither Ed25519 nor RSA")
+
+
+def stored_key(key: AccountKey) -> PublicKey:
+    """The key of an account as it is stored: RSA in PEM, Ed25519 as Multikey. Raises BadSignature."""
+    return parse_public_pem(key.public) if key.kind == "rsa" else parse_multikey(key.public)
 
 
 def _load_ed25519(raw: bytes) -> PublicKey:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from medfed.activitypub import contexts
-from medfed.activitypub.keys import parse_public_pem
+from medfed.activitypub.keys import stored_key
 from medfed.activitypub.uris import NAMESPACE, Uris
 from medfed.activitypub.wire import requirement_document
 from medfed.domain.accounts import Account, AccountKey
@@ -115,8 +115,8 @@ def _keys(account: Account, keys: Sequence[AccountKey], now: Millis) -> Rendered
 
 
 def _multikey(account: Account, key: AccountKey) -> Rendered:
-    public = parse_public_pem(key.public).multikey if key.kind == "rsa" else key.public
-    return {"id": key.uri, "type": "Multikey", "controller": account.uri, "publicKeyMultibase": public}
+    multikey = stored_key(key).multikey
+    return {"id": key.uri, "type": "Multikey", "controller": account.uri, "publicKeyMultibase": multikey}
 
 
 # ── posts ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,7 @@ from medfed.activitypub.claims import (
     check_window,
     normal_authority,
 )
-from medfed.activitypub.keys import FRAGMENTS, KeyKind, PrivateKey
+from medfed.activitypub.keys import KEY_NAMES, KeyKind, PrivateKey
 from medfed.kernel import limits
 from medfed.kernel.clock import SECOND, Millis
 from medfed.kernel.errors import BadSignature
@@ -115,7 +115,8 @@ def _bases(request: SignedRequest, member: SignatureInput) -> tuple[bytes, ...]:
 
     Fedify fetches a key by its id and signs the whole id as @target-uri, fragment and all, which no request carries.
     """
-    fragments = () if request.must_bind_body else tuple(f"#{name}" for name in FRAGMENTS.values())
+    is_no_actor = request.target.count("/") > 2
+    fragments = () if request.must_bind_body or is_no_actor else tuple(f"#{name}" for name in KEY_NAMES)
     targets = (request.target, *(request.target + fragment for fragment in fragments))
     return tuple(signature_base(replace(request, target=target), member) for target in targets)
 

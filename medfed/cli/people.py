@@ -8,6 +8,7 @@ import click
 
 from medfed.accounts import leave, passwords, register, sessions, tokens
 from medfed.cli.actions import BY, config_of, perform
+from medfed.cli.keys import keys, rotate_keys
 from medfed.cli.output import facts, json_option, report, show, table
 from medfed.domain.accounts import ROLES, Kind, Member, Role
 from medfed.instance import Instance
@@ -288,6 +289,10 @@ def _invite(config: str, email: str, *, as_json: bool) -> None:
 async def invite_member(instance: Instance, *, email: str) -> dict[str, Any]:
     """An invitation for one e-mail address."""
     return {"email": email, "invitation": register.invite(instance.here, email)}
+
+
+member.add_command(keys)
+member.add_command(rotate_keys)
 
 
 @click.group()

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from medfed.activitypub.keys import parse_public_pem
 from medfed.cli.actions import BY, config_of, perform
 from medfed.cli.output import failures, json_option, report, say, show, table
 from medfed.domain.policies import from_toml, to_document, to_toml
@@ -97,6 +98,29 @@ async def apply_policy(instance: Instance, *, toml: str, dry_run: bool) -> dict[
         applied = await policies.apply(tx, instance.here, new, base=new.version, by=BY)
     await instance.levels.reload(instance.store)
     return {"dry_run": False, "version": applied.version, **changes}
+
+
+@policy.command("revoke-key")
+@click.argument("key")
+@json_option
+@config_of
+def _revoke_key(config: str, key: str, *, as_json: bool) -> None:
+    """Believe nothing that is signed with KEY, whosever it is: a Multikey, a file in PEM, or the id of a key."""
+    with failures():
+        multikey = parse_public_pem(_read(key)).multikey if Path(key).is_file() else key
+    done = perform(config, "policy.revoke-key", key=multikey)
+    if done["version"] is None:
+        report(done, "this key is revoked already", as_json=as_json)
+    else:
+        report(done, f"version {done['version']} of the policy is in force, and revokes {done['key']}", as_json=as_json)
+
+
+async def revoke_key(instance: Instance, *, key: str) -> dict[str, Any]:
+    """Revoke a key, given as Multikey or by its id if we know it; `version` is None when it was. Raises Invalid."""
+    async with instance.store.transaction("revoke key") as tx:
+        multikey = await policies.multikey_of(tx, key)
+        applied = await policies.revoke_key(tx, instance.here, multikey, by=BY)
+    return {"key": multikey, "version": applied.version if applied else None}
 
 
 def _effects(effects: Effects) -> dict[str, Any]:

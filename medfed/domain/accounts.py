@@ -99,7 +99,7 @@ class Account:
         return self.shared_inbox or self.inbox
 
 
-KeyKind: TypeAlias = Literal["rsa", "ed25519"]
+KeyState: TypeAlias = Literal["current", "overlapping", "bound", "retired", "revoked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ class AccountKey:
 
     uri: str
     account_id: int
-    kind: KeyKind
+    kind: Literal["rsa", "ed25519"]
     public: str
     sealed: bytes | None = None
     created_at: Millis = 0
@@ -124,12 +124,29 @@ class AccountKey:
         """Whether it may sign."""
         return self.sealed is not None and (self.retired_at is None or now < self.retired_at)
 
+    @property
+    def shown_until(self) -> Millis | None:
+        """When the actor's document ceases to show it; None: that is not decided."""
+        return None if self.retired_at is None else max(self.retired_at, self.bound_until)
+
     def is_shown(self, now: Millis) -> bool:
         """Whether the actor's document shows it."""
-        return self.retired_at is None or now < max(self.retired_at, self.bound_until)
+        return self.shown_until is None or now < self.shown_until
+
+    def state(self, now: Millis) -> KeyState:
+        """What has become of an own key; `bound`: shown for the sake of attestations only."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.retired_at is None:
+            return "current"
+        if now < self.retired_at:
+            return "overlapping"
+        return "bound" if self.is_shown(now) else "retired"
 
 
-def key_for(keys: Iterable[AccountKey], kind: KeyKind, *, said_at: Millis, now: Millis) -> AccountKey | None:
+def key_for(
+    keys: Iterable[AccountKey], kind: Literal["rsa", "ed25519"], *, said_at: Millis, now: Millis
+) -> AccountKey | None:
     """The own key that signs what was said at a time, of `keys` in the order in which they were made.
 
     It is the newest that is older than what is said: what tells peers of a new key is still signed with the one

@@ -41,6 +41,7 @@ _LOCAL = sql(
     LIMIT :limit
     """
 )
+_OWN = sql(f"SELECT {_COLUMNS} FROM account a WHERE a.local = 1 AND a.gone_at IS NULL ORDER BY a.id")
 _DIRECTORY = sql(
     f"""
     SELECT {_COLUMNS} FROM account a
@@ -239,6 +240,11 @@ async def has_picture(view: View, key: str) -> bool:
 async def local(view: View, *, after: int = 0, limit: int = 500) -> list[Account]:
     """Accounts of this instance, but for the instance actor, oldest first."""
     return [_account(row) for row in await view.all(_LOCAL, after=after, limit=limit)]
+
+
+async def own(view: View) -> list[Account]:
+    """Every account of this instance that is not gone, the instance actor and who is suspended included."""
+    return [_account(row) for row in await view.all(_OWN)]
 
 
 async def directory(view: View, *, local_only: bool, limit: int, offset: int) -> list[Account]:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from medfed.accounts.peers import set_level as judge
 from medfed.activitypub.here import Here
+from medfed.activitypub.keys import parse_multikey, stored_key
 from medfed.domain.peers import Level, Peer, effective
 from medfed.domain.trust import Effects, TrustPolicy, did_of, explain
-from medfed.kernel.errors import Conflict, Invalid
-from medfed.storage import moderation, peers, trust
+from medfed.kernel.errors import BadSignature, Conflict, Invalid
+from medfed.storage import accounts, moderation, peers, trust
 from medfed.storage.database import Transaction, View
 from medfed.verification import announce, work
 from medfed.verification.decide import basis, basis_of, decide_everything, decide_issuer, held_by_everybody
@@ -76,6 +77,31 @@ async def apply(tx: Transaction, here: Here, new: TrustPolicy, *, base: int, by:
         detail={"rules": [rule.id for rule in applied.rules], "deny": list(applied.deny), "changed": changed},
     )
     return await current(tx)
+
+
+async def multikey_of(view: View, text: str) -> str:
+    """The Multikey that an admin means: itself, or the id of a key that we know. Raises Invalid.
+
+    A key of an account here is not revoked by policy, which binds nobody else: the account gets another one.
+    """
+    found = await accounts.find_key_with_owner(view, text)
+    if found is not None and found[1].local:
+        raise Invalid("this key is of an account here; replace it: medfed member rotate-keys NAME --compromised")
+    try:
+        return stored_key(found[0]).multikey if found is not None else parse_multikey(text).multikey
+    except BadSignature:
+        raise Invalid(
+            f"{text[:80]!r} is neither a Multikey (z6Mk…, z4MX…) nor the id of a key that is known here"
+        ) from None
+
+
+async def revoke_key(tx: Transaction, here: Here, multikey: str, *, by: str) -> TrustPolicy | None:
+    """Put a policy in force that revokes one key more; audited. None when it did so already."""
+    before = await trust.policy(tx)
+    if multikey in before.revoked_keys:
+        return None
+    new = replace(before, revoked_keys=(*before.revoked_keys, multikey))
+    return await apply(tx, here, new, base=before.version, by=by)
 
 
 def _check(here: Here, new: TrustPolicy) -> None:

@@ -1,6 +1,7 @@
 """Gives an account of this instance new keys, and keeps what is attested of it: audited, and told to peers."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from medfed.accounts import rotate
 from medfed.accounts.register import NewKeys
@@ -9,10 +10,13 @@ from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account
 from medfed.domain.credentials import Credential
 from medfed.kernel.clock import Millis
-from medfed.storage import credentials, moderation
+from medfed.storage import accounts, credentials, moderation, tasks
 from medfed.storage.database import Transaction
 from medfed.verification import issuer
 from medfed.verification.decide import decide_account
+
+TASK: Final = "keys.rotate"
+"""The kind of task that gives one account new keys: {account_id, compromised, by}."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,7 @@ class Rotated:
     """What came of it. `bound_again`: attestations by this instance, which name the new key now; `unbound`: those by
     others that no longer count, until their issuers bind them to the new key."""
 
+    account: Account
     keys: Replaced
     bound_again: int
     unbound: int
@@ -47,7 +52,26 @@ async def rotate_keys(
         subject=account.uri,
         detail={"new": [key.uri for key in replaced.new], "old": [key.uri for key in replaced.old]},
     )
-    return Rotated(keys=replaced, bound_again=again, unbound=len(foreign) if compromised else 0)
+    return Rotated(account=account, keys=replaced, bound_again=again, unbound=len(foreign) if compromised else 0)
+
+
+async def rotate_everybody(tx: Transaction, here: Here, *, compromised: bool, by: str) -> int:
+    """New keys for every account of this instance, its own actor included, one task each; how many.
+
+    A pair of keys takes 100 ms to make, so that this may take minutes; it goes on after whatever interrupts it.
+    """
+    own = await accounts.own(tx)
+    for account in own:
+        await tasks.enqueue(
+            tx,
+            id_=here.ids.new(),
+            kind=TASK,
+            payload={"account_id": account.id, "compromised": compromised, "by": by},
+            run_at=here.now(),
+            once=f"{TASK}/{account.id}/{here.now()}",
+        )
+    tx.wake("tasks")
+    return len(own)
 
 
 async def _by_others(tx: Transaction, here: Here, account: Account, now: Millis) -> list[Credential]:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from medfed.accounts import leave
 from medfed.accounts.promise import WAKE as DELIVERY
+from medfed.accounts.register import new_keys
 from medfed.domain.accounts import Account
 from medfed.inbox import hearsay
 from medfed.inbox.handling import Handling
@@ -24,7 +25,7 @@ from medfed.posts.ledger import Ledger
 from medfed.relations import synchronise
 from medfed.settings import Settings
 from medfed.storage import accounts, erasure, inbox_log, moderation, oauth, outbox, posts, threads, trust
-from medfed.verification import refresh, work
+from medfed.verification import refresh, rotate, work
 
 log: Final = logging.getLogger(__name__)
 
@@ -193,6 +194,16 @@ async def synchronise_followers(instance: Instance, payload: Mapping[str, Any]) 
         await _settled(asking)
 
 
+async def rotate_account_keys(instance: Instance, payload: Mapping[str, Any]) -> None:
+    """Every account of this instance is given new keys: this one is."""
+    new = await new_keys()
+    async with instance.store.transaction("rotate keys") as tx:
+        account = await accounts.find(tx, int(payload["account_id"]))
+        if account is not None and account.gone_at is None:
+            compromised, by = bool(payload["compromised"]), str(payload["by"])
+            await rotate.rotate_keys(tx, instance.here, account, new, compromised=compromised, by=by)
+
+
 async def _settled(work: Awaitable[T]) -> T | None:
     """What a peer gets wrong is settled by being refused; only a peer that does not answer is asked again."""
     try:
@@ -218,6 +229,7 @@ ROUTES: Final = (
     Task(kind="check-database", run=check_database, every=1 * DAY),
     Task(kind=featured.TASK, run=fetch_featured),
     Task(kind=synchronise.TASK, run=synchronise_followers),
+    Task(kind=rotate.TASK, run=rotate_account_keys),
     Task(kind=work.CHECK, run=check_attestations),
     Task(kind=work.OFFER, run=fetch_offer),
     Task(kind=work.LISTS, run=fetch_lists),

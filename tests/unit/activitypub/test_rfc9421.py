@@ -372,7 +372,7 @@ def with_fragment(request: SignedRequest, fragment: str, key: PrivateKey) -> Sig
     return replace(signed_so, target=request.target)
 
 
-@pytest.mark.parametrize("fragment", ["#main-key", "#ed25519-key"])
+@pytest.mark.parametrize("fragment", ["#main-key", "#ed25519-key", "#main-key-2", "#ed25519-key-12"])
 def test_a_fetch_may_have_signed_the_fragment_of_a_key_of_ours(ed25519_key: PrivateKey, fragment: str) -> None:
     admitted(with_fragment(a_get(), fragment, ed25519_key), ed25519_key)
 
