@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from medfed.api import entities
 from medfed.api.calls import Call
+from medfed.api.params import Params
 from medfed.domain.posts import Attachment
 from medfed.edge import Json
 from medfed.kernel import limits
@@ -23,7 +24,7 @@ async def upload(call: Call) -> Response:
         call.account.id,
         data,
         description=call.params.text("description", most=limits.ALT_TEXT_LOCAL),
-        focus=_focus(call) or (0.0, 0.0),
+        focus=focus_of(call.params) or (0.0, 0.0),
     )
     async with call.store.transaction("store upload") as tx:
         await posts.add_attachment(tx, one)
@@ -38,7 +39,7 @@ async def show(call: Call) -> Response:
 
 async def describe(call: Call) -> Response:
     """Change the description and the focal point of an upload that waits for its status."""
-    focus = _focus(call)
+    focus = focus_of(call.params)
     async with call.store.transaction("describe upload") as tx:
         one = await _waiting(tx, call)
         await posts.describe_attachment(
@@ -63,9 +64,9 @@ def _answer(call: Call, one: Attachment) -> Response:
     return Json(entities.media(call.here, one, restricted_to=call.account.id))
 
 
-def _focus(call: Call) -> tuple[float, float] | None:
+def focus_of(params: Params) -> tuple[float, float] | None:
     """`focus=0.1,-0.5`. Raises Invalid."""
-    text = call.params.optional_text("focus", most=60)
+    text = params.optional_text("focus", most=60)
     if not text:
         return None
     x, comma, y = text.partition(",")

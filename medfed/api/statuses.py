@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from medfed.api import entities, present, quotes
+from medfed.api import entities, media, present, quotes
 from medfed.api.calls import Call
 from medfed.api.entities import FROM_CLIENTS, Entity
 from medfed.api.paging import page_of
@@ -295,7 +295,7 @@ def _edited(call: Call, post: Post, kept: list[int]) -> Draft:
 
 
 async def _describe(tx: Transaction, call: Call, draft: Draft) -> None:
-    """New descriptions of files that stay."""
+    """New descriptions and focal points of files that stay."""
     for one in call.params.items("media_attributes"):
         id_ = one.id("id")
         if id_ is None or id_ not in draft.media_ids:
@@ -304,9 +304,8 @@ async def _describe(tx: Transaction, call: Call, draft: Draft) -> None:
         if known is None:
             raise Invalid("a file was not found", {"media_attributes": f"{id_} is not yours"})
         description = one.text("description", known.description, most=limits.ALT_TEXT_LOCAL)
-        await posts.describe_attachment(
-            tx, id_, call.account.id, description=description, focus=(known.focus_x, known.focus_y)
-        )
+        focus = media.focus_of(one) or (known.focus_x, known.focus_y)
+        await posts.describe_attachment(tx, id_, call.account.id, description=description, focus=focus)
 
 
 async def remove(call: Call) -> Response:

@@ -54,6 +54,7 @@ ROUTES: Final = (
     _receives("AnnounceRequest", ANY, interactions.request),
     _receives("Undo", frozenset({"Follow"}), relations.undo_follow),
     _receives("Undo", frozenset({"Block"}), relations.undo_block),
+    _receives("Undo", frozenset({"Accept"}), relations.undo_accept),
     _receives("Undo", frozenset({"Like", "EmojiReact"}), reactions.undo_like),
     _receives("Undo", frozenset({"Announce"}), reactions.undo_announce),
     _receives("Undo", ANY, reactions.undo_by_id),

@@ -16,11 +16,11 @@ from medfed.domain.posts import Attachment, Composed, Draft, Post
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Gone, Invalid
 from medfed.notifications.notify import notify
-from medfed.posts import inboxes, permission, quoting, read
+from medfed.posts import inboxes, permission, polls, quoting, read
 from medfed.posts.carry import carry
 from medfed.posts.compose import compose, mentions_of, recompose, written_into
 from medfed.posts.pass_on import pass_on_about
-from medfed.storage import accounts, cases, groups, notifications, outbox, posts, quotes, tasks, threads, timelines
+from medfed.storage import accounts, cases, groups, notifications, outbox, posts, quotes, threads, timelines
 from medfed.storage.database import Transaction, View
 
 
@@ -71,15 +71,8 @@ async def publish(
         case = replace(case, post_id=post.id)
         await cases.put(tx, case)
     await _tell_members(tx, here, author, composed, parent)
-    if draft.poll is not None and draft.poll.closes_at is not None:
-        await tasks.enqueue(
-            tx,
-            id_=here.ids.new(),
-            kind="close-poll",
-            payload={"post_id": post.id},
-            run_at=draft.poll.closes_at,
-            once=f"close-poll/{post.id}",
-        )
+    if draft.poll is not None:
+        await polls.await_end(tx, here, post.id, draft.poll.closes_at)
     whole = await whole_of(tx, here, post, author)
     sent = await _send(tx, here, levels, whole, "Create")
     if quoted is not None and quote is not None and quote.state == "pending" and not quoted.local:

@@ -12,7 +12,7 @@ from medfed.domain.posts import AS_PUBLIC, Composed, Post, Visibility
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Invalid
 from medfed.notifications.notify import notify
-from medfed.posts import inboxes, permission
+from medfed.posts import inboxes, permission, polls
 from medfed.posts.pass_on import pass_on_about
 from medfed.storage import accounts, groups, notifications, outbox, posts, reactions, timelines
 from medfed.storage.database import Transaction
@@ -218,7 +218,9 @@ async def vote(tx: Transaction, here: Here, member: Account, post: Post, choices
         if not author.local:
             await _send_vote(tx, here, member, author, post, uri, poll.options[choice].title)
     if post.local:
-        await posts.tally(tx, post.id)
+        await polls.counted(tx, here, post.id)
+    else:
+        await polls.await_end(tx, here, post.id, poll.closes_at)
 
 
 async def _send_vote(

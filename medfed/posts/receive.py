@@ -15,7 +15,7 @@ from medfed.kernel import limits
 from medfed.kernel.html import clean, neutralise, plain, safe_url
 from medfed.kernel.text import fold_hashtag
 from medfed.notifications.notify import notify
-from medfed.posts import permission, quoting
+from medfed.posts import permission, polls, quoting
 from medfed.storage import (
     accounts,
     cases,
@@ -24,7 +24,6 @@ from medfed.storage import (
     notifications,
     posts,
     relations,
-    tasks,
     threads,
     timelines,
 )
@@ -171,15 +170,7 @@ async def vote(tx: Transaction, here: Here, voter: Account, said: PeerPost, poll
         at=here.now(),
     )
     if counted:
-        await posts.tally(tx, poll_post.id)
-        await tasks.enqueue(
-            tx,
-            id_=here.ids.new(),
-            kind="announce-poll",
-            payload={"post_id": poll_post.id},
-            run_at=here.now() + 60_000,
-            once=f"announce-poll/{poll_post.id}",
-        )
+        await polls.counted(tx, here, poll_post.id)
     return counted
 
 
@@ -188,7 +179,11 @@ async def _revise_poll(tx: Transaction, post: Post, said: PeerPost) -> None:
     poll = _poll(said)
     if known is None or poll is None:
         return
-    if [option.title for option in known.options] != [option.title for option in poll.options]:
+    asked, asks = ([option.title for option in each.options] for each in (known, poll))
+    if asked != asks or known.multiple != poll.multiple:
+        if said.updated is not None and said.updated > (post.edited_at or post.published_at):
+            # Another question: what was answered before was not this one.
+            await posts.replace_poll(tx, replace(poll, post_id=post.id))
         return
     if any(now.votes < before.votes for now, before in zip(poll.options, known.options, strict=True)):
         return  # votes are not taken back: this is an older count, or none at all (D09)

@@ -216,6 +216,9 @@ _PUT_OPTION = sql(
     ON CONFLICT (post_id, position) DO UPDATE SET title = excluded.title, votes = excluded.votes
     """
 )
+_DROP_POLL = sql("DELETE FROM poll WHERE post_id = :post_id")
+_DROP_OPTIONS = sql("DELETE FROM poll_option WHERE post_id = :post_id")
+_DROP_VOTES = sql("DELETE FROM poll_vote WHERE post_id = :post_id")
 _VOTE = sql(
     """
     INSERT INTO poll_vote (post_id, account_id, position, uri, at) VALUES (:post_id, :account_id, :position, :uri, :at)
@@ -551,6 +554,14 @@ async def put_poll(tx: Transaction, poll: Poll) -> None:
             for position, option in enumerate(poll.options)
         ],
     )
+
+
+async def replace_poll(tx: Transaction, poll: Poll) -> None:
+    """Ask something else in a post: earlier answers and votes are gone."""
+    await tx.run(_DROP_VOTES, post_id=poll.post_id)
+    await tx.run(_DROP_OPTIONS, post_id=poll.post_id)
+    await tx.run(_DROP_POLL, post_id=poll.post_id)
+    await put_poll(tx, poll)
 
 
 async def vote(tx: Transaction, *, post_id: int, account_id: int, position: int, uri: str, at: Millis) -> bool:

@@ -43,11 +43,24 @@ async def reject(tx: Transaction, _use: Handling, admitted: Admitted, _resolved:
     return "rejected" if done else "was over already"
 
 
+async def undo_accept(tx: Transaction, _use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor no longer lets a member follow."""
+    accepted = (admitted.activity.object or {}).get("object")
+    asked = await _followed(tx, admitted.actor, reference(accepted), accepted)
+    if asked is None:
+        return "no such follow"
+    follower = await accounts.get(tx, asked.follower_id)
+    done = await relating.rejected(tx, follower, admitted.actor)
+    return "no longer accepted" if done else "was over already"
+
+
 async def block(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
     """A peer's actor blocks a member."""
     target = await _member(tx, admitted.activity.object_id)
     if target is None:
         return "no such member"
+    if await posts.tombstone(tx, admitted.activity.id, admitted.actor.uri) is not None:
+        return "was undone already"
     await relating.blocked(tx, use.here, admitted.actor, target, admitted.activity.id)
     return "blocked"
 
@@ -79,8 +92,9 @@ async def undo_follow(tx: Transaction, use: Handling, admitted: Admitted, _resol
     return "unfollowed"
 
 
-async def undo_block(tx: Transaction, _use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
-    """A peer's actor ends a block."""
+async def undo_block(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor ends a block. The Block's id is remembered: it may be slower than its Undo."""
+    await posts.bury(tx, admitted.activity.object_id, actor_uri=admitted.actor.uri, at=use.here.now())
     undone = admitted.activity.object or {}
     target = await _member(tx, reference(undone.get("object")))
     if target is None:
@@ -108,12 +122,15 @@ async def _member(view: View, uri: str) -> Account | None:
 
 async def _own_follow(view: View, admitted: Admitted) -> Follow | None:
     """The follow of ours that an Accept or Reject speaks of, by its id or by who follows whom."""
-    activity = admitted.activity
-    asked = await relations.find_by_uri(view, activity.object_id) if activity.object_id else None
-    if asked is None and activity.object is not None and type_of(activity.object) == "Follow":
-        follower = await _member(view, reference(activity.object.get("actor")))
-        asked = await relations.find(view, follower.id, admitted.actor.id) if follower else None
-    if asked is None or asked.target_id != admitted.actor.id:
+    return await _followed(view, admitted.actor, admitted.activity.object_id, admitted.activity.object)
+
+
+async def _followed(view: View, target: Account, uri: str, embedded: object) -> Follow | None:
+    asked = await relations.find_by_uri(view, uri) if uri else None
+    if asked is None and isinstance(embedded, dict) and type_of(embedded) == "Follow":
+        member = await _member(view, reference(embedded.get("actor")))
+        asked = await relations.find(view, member.id, target.id) if member else None
+    if asked is None or asked.target_id != target.id:
         return None
     follower = await accounts.find(view, asked.follower_id)
     return asked if follower is not None and follower.local else None
