@@ -36,7 +36,7 @@ async def replace_keys(
     compromised: bool,
     bound_until: Mapping[str, Millis],
 ) -> Replaced:
-    """Give an own account new keys, and tell peers, in this order: publish, announce, sign, retire (ADR 0016).
+    """Give an own account new keys, and tell peers, in this order: publish, announce, sign, retire (ADR 0018).
 
     In good time: the actor shows both, and what tells of the new ones is signed with the old ones, which peers hold.
     Compromised: the old ones are gone with the commit, peers find the new ones at the actor, and everybody is told.

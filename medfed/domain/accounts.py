@@ -150,7 +150,7 @@ def key_for(
     """The own key that signs what was said at a time, of `keys` in the order in which they were made.
 
     It is the newest that is older than what is said: what tells peers of a new key is still signed with the one
-    before it, and what is said later comes after that, for every host is told in order (ADR 0016).
+    before it, and what is said later comes after that, for every host is told in order (ADR 0018).
     """
     usable = [key for key in keys if key.kind == kind and key.signs(now)]
     older = [key for key in usable if key.created_at < said_at]
