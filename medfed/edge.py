@@ -219,6 +219,15 @@ def client_address(scope: Scope, trusted: Sequence[str]) -> str:
     return address
 
 
+def network_of(address: str) -> str:
+    """What counts as one address: for IPv6 the /64 that one line is given."""
+    parsed = _parsed(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped else str(ipaddress.ip_network((int(parsed), 64), strict=False))
+    return str(parsed) if parsed else "unknown"
+
+
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(address)

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from medfed.activitypub.here import Here
 from medfed.api import auth
 from medfed.api.auth import Caller, Who
-from medfed.api.limits import OF_ADDRESS, OF_MEMBER, OF_TOKEN, RATES, Limit, Limiter, Rate, network_of
+from medfed.api.limits import OF_ADDRESS, OF_MEMBER, OF_TOKEN, RATES, Limit, Limiter, Rate
 from medfed.api.paging import links
 from medfed.api.params import LARGEST_ID, Params, read_params
 from medfed.domain.accounts import Account, Member
-from medfed.edge import Json, Route, client_address, instance_of
+from medfed.edge import Json, Route, client_address, instance_of, network_of
 from medfed.instance import Instance
 from medfed.kernel.errors import NotFound, Refused, Unauthenticated
 from medfed.storage.database import Store

@@ -1,6 +1,5 @@
 """How often who may call what: leaky buckets in memory, counted by the generic cell rate algorithm."""
 
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -102,15 +101,3 @@ class Limiter:
         while len(self._empty_at) > KEPT:
             self._empty_at.popitem(last=False)
         return min(rooms, key=lambda room: room.left / room.rate.calls, default=None)
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: for IPv6 the /64 that one line is given."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if parsed.version == 4:
-        return str(parsed)
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return str(mapped) if mapped else str(ipaddress.ip_network((int(parsed), 64), strict=False))

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from medfed.accounts import sessions
 from medfed.domain.accounts import Account, Member
-from medfed.edge import client_address, instance_of
+from medfed.edge import client_address, instance_of, network_of
 from medfed.instance import Instance
 from medfed.kernel.clock import MINUTE, Millis
 from medfed.kernel.errors import TooMany, Unauthenticated
@@ -110,8 +110,8 @@ class Visit:
 
     @property
     def address(self) -> str:
-        """Where the visitor connects from."""
-        return client_address(self.request.scope, self.instance.settings.http.trusted_proxies)
+        """Where the visitor connects from: what counts as one address."""
+        return network_of(client_address(self.request.scope, self.instance.settings.http.trusted_proxies))
 
     def param(self, name: str) -> str:
         """A part of the path."""

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from medfed.api.limits import OF_ADDRESS, RATES, Limit, Limiter, Rate, network_of
+from medfed.api.limits import OF_ADDRESS, RATES, Limit, Limiter, Rate
+from medfed.edge import network_of
 from medfed.kernel.clock import MINUTE, SECOND, FixedClock
 from medfed.kernel.errors import TooMany
 from tests.api.client import Client, signed_in
