@@ -66,6 +66,8 @@ class Tie:
     author_uri: str
     author_followers: str
     author_following: str
+    audience: str = ""
+    """The collection that the post is addressed to, if it is for verified practitioners: who may read is in it."""
     follows: bool = False
     followed: bool = False
     mentioned: bool = False
@@ -79,7 +81,7 @@ def leave(policy: Policy, deed: Deed, tie: Tie) -> Leave:
         return "free"
     if rule is None:
         return "none" if deed == "quote" else "free"
-    if tie.uri in rule.automatic:
+    if tie.uri in rule.automatic or (tie.audience and tie.audience in rule.automatic):
         return "free"
     if tie.uri in rule.manual:
         return "asked"

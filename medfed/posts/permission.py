@@ -21,6 +21,7 @@ async def ties(view: View, who: Account, shown: Sequence[Post], authors: Mapping
             author_uri=authors[post.account_id].uri,
             author_followers=authors[post.account_id].followers_uri,
             author_following=authors[post.account_id].following_uri,
+            audience=post.audience_uri,
             follows=post.account_id in follows,
             followed=post.account_id in followed,
             mentioned=post.id in mentioned,
