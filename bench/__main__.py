@@ -1,4 +1,4 @@
-"""`python -m bench [inbox|delivery|start|growth|all]`: measures on this machine, over loopback, within two minutes.
+"""`python -m bench [PART]`: measures on this machine, over loopback, within some minutes.
 
 Each figure stands next to its floor: what the same work costs bare, measured in the same run. Processor time of
 the server's process is what counts; rates also show how busy the rest of the machine was.
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bench import delivery, growth, inbox, start
+from bench import delivery, documents, growth, inbox, mixed, start
 
-_PARTS: Final = ("start", "inbox", "delivery", "growth")
+_PARTS: Final = ("start", "inbox", "crowd", "documents", "delivery", "mixed", "growth")
 
 
 async def _run(part: str, folder: Path, *, seconds: float, hosts: int, posts: int) -> dict[str, Any]:
@@ -29,11 +29,24 @@ async def _run(part: str, folder: Path, *, seconds: float, hosts: int, posts: in
                 found[name] = await start.measure(own)
             case "inbox":
                 found[name] = await inbox.measure(own, seconds)
+            case "crowd":
+                found[name] = await inbox.crowd(own, seconds)
+            case "documents":
+                found[name] = await documents.measure(own)
+            case "mixed":
+                found[name] = await mixed.measure(own, seconds)
             case "growth":
                 found[name] = await growth.measure(own, seconds, posts)
             case _:
                 found[name] = await delivery.measure(own, hosts)
+                few = folder / "few"
+                few.mkdir()
+                found[name]["few"] = await delivery.last_host(few, min(hosts, delivery.FEW_HOSTS))
     return found
+
+
+def _within(ms: Mapping[str, float]) -> str:
+    return f"p50 {ms['p50']:.1f}, p95 {ms['p95']:.1f}, p99 {ms['p99']:.1f} ms"
 
 
 def _told(found: Mapping[str, Any]) -> list[str]:
@@ -55,10 +68,27 @@ def _told(found: Mapping[str, Any]) -> list[str]:
             f"           {it['warm']['cpu_us']:.0f} µs of processor time each, all told; bare handler "
             f"{floor['cpu_us']:.0f} µs: {it['cpu_ratio']:.1f} × (bar of issue 3: 8 ×)",
             f"           from an actor never seen: {it['cold_cpu_ms']:.1f} ms (bar: 15)",
-            f"           at {it['steady']['rate']:.0f}/s, answered within p50 {it['steady']['ms']['p50']:.1f}, "
-            f"p95 {it['steady']['ms']['p95']:.1f}, p99 {it['steady']['ms']['p99']:.1f} ms",
-            f"           floors: RSA-2048 verify {floor['rsa']['verify']:.0f} µs, "
+            f"           at {it['steady']['rate']:.0f}/s, answered within {_within(it['steady']['ms'])}; "
+            f"the bare handler at full tilt: {_within(floor['ms'])}",
+            f"           floors: RSA-2048 verify {floor['rsa']['verify']:.0f} µs, Ed25519 verify "
+            f"{floor['ed25519']['verify']:.0f} µs, "
             f"{floor['durable_commits_per_second']:.0f} durable SQLite commits/s one by one",
+        ]
+    if "crowd" in found:
+        it = found["crowd"]
+        lines += [
+            f"crowd      {it['crowd']['cpu_us']:.0f} µs for a Create when each of {it['actors']:,} known actors has "
+            f"its turn; bare handler {it['floor']['cpu_us']:.0f} µs: {it['cpu_ratio']:.1f} ×",
+            f"           {it['crowd']['applied_per_second']:.0f}/s applied; p50 {it['crowd']['p50_ms']:.1f}, "
+            f"p99 {it['crowd']['p99_ms']:.1f} ms at full tilt",
+        ]
+    if "documents" in found:
+        it = found["documents"]
+        lines += [
+            f"documents  {name}: {answer['cpu_us']:.0f} µs; a bare answer {it['floor']['cpu_us']:.0f} µs: "
+            f"{it['ratios'][name]:.2f} × (bar of issue 3: {bar} ×); {answer['per_second']:.0f}/s, "
+            f"{_within(answer['ms'])}"
+            for (name, answer), bar in zip(it["answers"].items(), (3, 2), strict=True)
         ]
     if "delivery" in found:
         it, floor = found["delivery"], found["delivery"]["floor"]
@@ -68,6 +98,19 @@ def _told(found: Mapping[str, Any]) -> list[str]:
             f"           {it['warm']['cpu_us']:.0f} µs of processor time each; one signature "
             f"{floor['rsa_sign_us']:.0f} µs: {it['cpu_ratio']:.2f} × (bar of issue 3: 2 ×)",
             f"           the first to each host: {it['cold']['cpu_us']:.0f} µs, {it['cold']['per_second']:.0f}/s",
+            *(
+                f"           the last of {each['hosts']} hosts has a post {each['last_host_after']:.2f} s after its "
+                f"author sent it (bar for 1000: 3 s); the signatures alone take {each['signatures_take']:.2f} s"
+                for each in (it["few"], it)
+            ),
+            f"           floor: Ed25519 signature {floor['ed25519_sign_us']:.0f} µs",
+        ]
+    if "mixed" in found:
+        it = found["mixed"]
+        lines += [
+            f"mixed      {it['busy']:.0%} of one processor for all of this at once, and {it['deliveries']} deliveries, "
+            f"the last {it['delivered_after']:.2f} s after the end of the load:",
+            *(f"           {kind} at {it['rates'][kind]:g}/s: {_within(ms)}" for kind, ms in it["ms"].items()),
         ]
     if "growth" in found:
         it = found["growth"]

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,6 +15,9 @@ from starlette.routing import Route
 from bench.cast import Cast, free_port
 from bench.load import drive, save, send
 from bench.stage import Process, answers
+from medfed.activitypub.keys import PrivateKey, generate_ed25519
+
+_DOCUMENT = b"x" * 2_000
 
 
 async def _take(request: Request) -> Response:
@@ -21,14 +25,18 @@ async def _take(request: Request) -> Response:
     return Response(status_code=202)
 
 
+async def _document(_request: Request) -> Response:
+    return Response(_DOCUMENT, media_type="application/activity+json")
+
+
 async def _live(_request: Request) -> Response:
     return Response()
 
 
 app = Starlette(
-    routes=[Route("/inbox", _take, methods=["POST"]), Route("/livez", _live)],
+    routes=[Route("/inbox", _take, methods=["POST"]), Route("/document", _document), Route("/livez", _live)],
 )
-"""The least that a Starlette application can do with an activity."""
+"""The least that a Starlette application can do with an activity, or to answer with a document."""
 
 
 def cpu_micros(work: Callable[[], object], *, seconds: float = 0.5) -> float:
@@ -42,7 +50,16 @@ def cpu_micros(work: Callable[[], object], *, seconds: float = 0.5) -> float:
 
 def rsa(cast: Cast) -> dict[str, float]:
     """µs for one RSA-2048 signature and one verification."""
-    key, message = cast.roles[0].key, b"x" * 300
+    return _signing(cast.roles[0].key)
+
+
+def ed25519() -> dict[str, float]:
+    """µs for one Ed25519 signature and one verification."""
+    return _signing(generate_ed25519())
+
+
+def _signing(key: PrivateKey) -> dict[str, float]:
+    message = b"x" * 300
     signature = key.sign(message)
     return {
         "sign": cpu_micros(lambda: key.sign(message)),
@@ -82,8 +99,13 @@ async def start(folder: Path) -> float:
         process.stop()
 
 
-async def handler(folder: Path, request: bytes, *, count: int, connections: int) -> dict[str, float]:
-    """A bare Starlette POST of the same bytes under the same server: per second, and µs of processor time each."""
+async def document(folder: Path, *, count: int, connections: int) -> dict[str, Any]:
+    """A bare Starlette GET of two kilobytes under the same server."""
+    return await handler(folder, b"GET /document HTTP/1.1\r\nhost: x\r\n\r\n", count=count, connections=connections)
+
+
+async def handler(folder: Path, request: bytes, *, count: int, connections: int) -> dict[str, Any]:
+    """A bare Starlette POST of the same bytes under the same server: per second, latencies, µs of processor time."""
     port = free_port()
     process = _bare(folder, port)
     try:
@@ -95,4 +117,4 @@ async def handler(folder: Path, request: bytes, *, count: int, connections: int)
         used = process.cpu() - before
     finally:
         process.stop()
-    return {"per_second": sent["per_second"], "cpu_us": used / count * 1e6}
+    return {"per_second": sent["per_second"], "cpu_us": used / count * 1e6, "ms": sent["ms"]}

@@ -15,6 +15,8 @@ from medfed.kernel.clock import SystemClock
 CONNECTIONS = 32
 COLD = 60
 STEADY_SHARE = 0.5
+CROWD_HOSTS = 200
+CROWD_PER_HOST = 25
 
 
 async def measure(folder: Path, seconds: float) -> dict[str, Any]:
@@ -42,13 +44,41 @@ async def measure(folder: Path, seconds: float) -> dict[str, Any]:
         server.stop()
         peer.stop()
     return {
-        "floor": floor | {"rsa": floors.rsa(cast), "durable_commits_per_second": floors.durable_commits(folder)},
+        "floor": floor
+        | {
+            "rsa": floors.rsa(cast),
+            "ed25519": floors.ed25519(),
+            "durable_commits_per_second": floors.durable_commits(folder),
+        },
         "warm": warm,
         "cold": cold,
         "steady": {"rate": rate, "ms": paced["ms"], "statuses": paced["statuses"]},
         "accepted_share_of_floor": warm["accepted_per_second"] / floor["per_second"],
         "cpu_ratio": warm["cpu_us"] / floor["cpu_us"],
         "cold_cpu_ms": cold["cpu_us"] / 1000,
+    }
+
+
+async def crowd(folder: Path, seconds: float) -> dict[str, Any]:
+    """The same from some thousand known actors, each of whom says something once in a while: no memory holds them."""
+    cast = Cast.hire(hosts=CROWD_HOSTS, per_host=CROWD_PER_HOST)
+    place = await stage.build(folder)
+    await stage.introduce(place, cast.roles, followed=True)
+    server = stage.server(place).start()
+    try:
+        await stage.answers(server, place.authority)
+        floor = await floors.handler(folder, creates(place, cast.roles, 1, 0)[0], count=3000, connections=CONNECTIONS)
+        trial = await flood(place, server, creates(place, cast.roles, 300, 1_000_000))
+        count = max(300, int(trial["applied_per_second"] * seconds))
+        others = cast.roles[300:] + cast.roles[:300]
+        found = await flood(place, server, creates(place, others, count, 2_000_000))
+    finally:
+        server.stop()
+    return {
+        "actors": len(cast.roles),
+        "floor": floor,
+        "crowd": found,
+        "cpu_ratio": found["cpu_us"] / floor["cpu_us"],
     }
 
 

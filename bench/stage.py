@@ -1,6 +1,7 @@
 """Sets an instance up for a run, through the same functions as production, and starts it as a process of its own."""
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -12,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.cast import Role, free_port
+from bench.cast import Cast, Role, as_request, free_port
 from bench.wire import Client
-from medfed.accounts import register
+from medfed.accounts import register, tokens
 from medfed.accounts.lookup import store_actor
 from medfed.activitypub.wire import read_actor
 from medfed.domain.accounts import Account
@@ -150,6 +151,17 @@ async def promise_posts(stage: Stage, texts: Iterable[str]) -> list[str]:
     return uris
 
 
+async def token(stage: Stage) -> str:
+    """A bearer token of the member's."""
+    async with (
+        open_instance(stage.settings(), role="server", durable=False) as instance,
+        instance.store.transaction("token") as tx,
+    ):
+        member = await accounts.find_member(tx, (await _member(tx, instance)).id)
+        assert member is not None
+        return await tokens.issue(tx, instance.here, member, "read write", by="bench")
+
+
 async def _member(tx: Transaction, instance: Instance) -> Account:
     member = await accounts.find_by_handle(tx, MEMBER, instance.here.domain)
     assert member is not None
@@ -245,6 +257,24 @@ async def answers(process: Process, to: str, *, path: str = "/livez", within: fl
             pass
         await asyncio.sleep(0.01)
     raise RuntimeError(f"no answer within {within} s")
+
+
+def get(stage: Stage, target: str, *, accept: str = "application/activity+json", token: str = "") -> bytes:
+    """A GET as bytes."""
+    who = f"authorization: Bearer {token}\r\n" if token else ""
+    return f"GET {target} HTTP/1.1\r\nhost: {stage.authority}\r\naccept: {accept}\r\n{who}\r\n".encode()
+
+
+def status(stage: Stage, token: str, text: str) -> bytes:
+    """The request by which the member says something, as bytes."""
+    headers = {"host": stage.authority, "content-type": "application/json", "authorization": f"Bearer {token}"}
+    return as_request("/api/v1/statuses", headers, json.dumps({"status": text}).encode())
+
+
+async def received(cast: Cast) -> int:
+    """How many deliveries the scripted peer has taken."""
+    statuses = json.loads(await ask(cast.control, "GET", "/-/count"))
+    return int(statuses.get("202", 0))
 
 
 async def ask(to: str, method: str, path: str, body: bytes = b"") -> bytes:
