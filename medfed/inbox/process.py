@@ -44,7 +44,7 @@ class Processor:
         activity = parse_activity(arrival.body)
         if actor is None:
             raise NotFound("the actor is no longer known")
-        admitted = again(actor, activity, self.levels.of(actor.host))
+        admitted = again(actor, activity, self.levels.of(actor.host), body=arrival.body)
         line = route(activity)
         if line is None:
             await self._finish(arrival, f"not understood: {activity.what}")

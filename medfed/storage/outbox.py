@@ -32,6 +32,7 @@ _OWE_FOLLOWERS = sql(
     WHERE f.target_id = :account_id AND f.state = 'accepted' AND a.local = 0
       AND a.suspended_at IS NULL AND a.gone_at IS NULL AND a.inbox <> ''
       AND CASE WHEN COALESCE(p.level, '') = '' THEN CAST(:unjudged AS TEXT) ELSE p.level END IN :levels[text]
+      AND a.host <> CAST(:but_not_on AS TEXT)
     ON CONFLICT (activity_id, inbox) DO NOTHING
     """
 )
@@ -224,6 +225,8 @@ class Followers:
     levels: tuple[str, ...]
     unjudged: str
     """The level of a peer that no admin has judged."""
+    but_not_on: str = ""
+    """A host that has it already: it is its own."""
 
 
 Recipient: TypeAlias = Inbox | Followers

@@ -12,6 +12,7 @@ from medfed.kernel.clock import DAY
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
 from medfed.posts import consents, featured, read, receive
 from medfed.posts.carry import carry
+from medfed.posts.forward import Letter, forward
 from medfed.posts.gather import tell_of_answer
 from medfed.posts.pass_on import pass_on_about
 from medfed.storage import accounts, posts, reactions, relations
@@ -48,7 +49,12 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
     await tell_of_answer(tx, use.here, use.levels, post, admitted.actor)
     named = [each.id for each in resolved.around.addressed.values() if each.local and each.kind == "Group"]
     await carry(tx, use.here, use.levels, post, admitted.actor, admitted.activity.document, addressed=named)
+    await forward(tx, use.here, use.levels, _letter(admitted), post)
     return "stored"
+
+
+def _letter(admitted: Admitted) -> Letter:
+    return Letter(actor=admitted.actor, activity=admitted.activity, body=admitted.body)
 
 
 async def _is_wanted(view: View, admitted: Admitted, resolved: Resolved) -> bool:
@@ -98,6 +104,7 @@ async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
         return "nothing newer"
     document = admitted.activity.document
     await pass_on_about(tx, use.here, post, admitted.actor, document, brings=True)
+    await forward(tx, use.here, use.levels, _letter(admitted), post)
     return "revised"
 
 
@@ -132,6 +139,7 @@ async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
         raise OriginMismatch("only its author deletes a post")
     document = admitted.activity.document
     await pass_on_about(tx, use.here, post, admitted.actor, document, withdraws=True)
+    await forward(tx, use.here, use.levels, _letter(admitted), post)
     await receive.erase(tx, use.here, post, admitted.actor)
     return "erased"
 
