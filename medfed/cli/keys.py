@@ -12,7 +12,6 @@ from medfed.cli.output import json_option, report, say, show, table
 from medfed.domain.accounts import Account, AccountKey
 from medfed.instance import Instance
 from medfed.kernel.clock import Millis, iso
-from medfed.kernel.errors import NotFound
 from medfed.storage import accounts
 from medfed.verification import rotate
 
@@ -98,10 +97,7 @@ async def _account(instance: Instance, username: str) -> Account:
     if not username:
         return await instance.actor()
     async with instance.store.view() as view:
-        found = await accounts.find_by_handle(view, username, instance.here.domain)
-    if found is None or not found.local or found.kind == "Application":
-        raise NotFound(f"there is no account {username[:100]!r} here")
-    return found
+        return await accounts.get_own(view, username, instance.here.domain)
 
 
 def _facts(key: AccountKey, now: Millis) -> dict[str, Any]:

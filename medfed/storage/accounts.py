@@ -218,6 +218,14 @@ async def find_by_uri(view: View, uri: str) -> Account | None:
     return _account(row) if row else None
 
 
+async def get_own(view: View, username: str, domain: str) -> Account:
+    """The account of this name that is kept here, whoever acts as it; not the instance actor. Raises NotFound."""
+    found = await find_by_handle(view, username, domain)
+    if found is None or not found.local or found.kind == "Application" or found.gone_at is not None:
+        raise NotFound(f"there is no account {username[:100]!r} here")
+    return found
+
+
 async def find_by_uris(view: View, uris: Iterable[str]) -> dict[str, Account]:
     """Those of `uris` that we know, by URI."""
     wanted = list(set(uris))

@@ -36,6 +36,8 @@ FLASHES: Final[Mapping[str, str]] = {
     "level": N_("The level is set."),
     "retried": N_("Tried again at once."),
     "dropped": N_("Dropped, and recorded in the audit."),
+    "keys": N_("The keys are replaced, and peers are told."),
+    "all-keys": N_("The keys of every account are replaced now, one after the other. The audit tells of each."),
     "policy": N_("The policy is in force."),
     "attested": N_("Attested. It appears once the person accepts."),
     "attestation-published": N_("On your profile from now on."),

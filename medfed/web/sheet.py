@@ -36,6 +36,7 @@ _ADMINISTRATION: Final[Mapping[str, Access]] = {
     "policy": Access.ADMIN,
     "audit": Access.ADMIN,
     "queue": Access.ADMIN,
+    "keys": Access.ADMIN,
     "back": Access.MEMBER,
 }
 """Who is shown which entry of the administration: those who may open it."""

@@ -865,6 +865,16 @@ def _add_administration(add: Callable[..., None], admin: Callable[..., v.Frame])
     )  # fmt: skip
     add("admin-queue", "admin_queue", admin("queue"), lanes=lanes)
     add("admin-queue-empty", "admin_queue", admin("queue"), lanes=())
+    keys = tuple(
+        v.KeyRowView(name=f"main-key-{number}", kind="RSA", state=state, ails=state == "révoquée", since=NOW - DAY,
+                     until=until, ended=state == "révoquée", multikey="z4MXj1wBzi9jUstyPMS4jQqB6KdJaiatPkAtVtGc6b")
+        for number, state, until in ((3, "signe", None), (2, "remplacée", NOW + DAY), (1, "révoquée", NOW - HOUR))
+    )  # fmt: skip
+    whose = v.FormView(values={"whose": "member", "member": "helene", "how": "compromised"})
+    add("admin-keys", "admin_keys", admin("keys"), keys=keys, owner="@helene", form=whose, asked=False)
+    add("admin-keys-asked", "admin_keys", admin("keys"), keys=keys, owner="@helene", form=whose, asked=True)
+    planned = v.FormView(values={"whose": "all", "member": "", "how": "planned"})
+    add("admin-keys-all", "admin_keys", admin("keys"), keys=keys, owner="", form=planned, asked=True)
     policy = v.FormView(values={"policy": '[[rule]]\nid = "uk-radiology"\nmin_assurance = "substantial"\n'})
     add("admin-policy", "admin_policy", admin("policy"), form=policy, diff=DIFF, version="31")
     same = replace(DIFF, lines=(), tallies=(), loosens=False)

@@ -44,6 +44,20 @@ class LaneRowView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRowView:
+    """A key of an account of this instance; `until` None: no end is set."""
+
+    name: str
+    kind: str
+    state: str
+    ails: bool
+    since: Millis
+    until: Millis | None
+    ended: bool
+    multikey: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeerRowView:
     """Another instance and what passes between us."""
 

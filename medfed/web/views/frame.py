@@ -80,6 +80,7 @@ def admin_nav(current: str, *, verifications: int = 0, reports: int = 0) -> NavV
         ("verification", "/admin/verification", "page", words.N_("Verification"), verifications, False),
         ("reports", "/admin/reports", "flag", words.N_("Reports"), reports, False),
         ("queue", "/admin/queue", "out", words.N_("Deliveries"), 0, True),
+        ("keys", "/admin/keys", "key", words.N_("Keys"), 0, True),
         ("policy", "/admin/policy", "sliders", words.N_("Policy"), 0, False),
         ("audit", "/admin/audit", "book", words.N_("Audit"), 0, True),
         ("back", "/", "back", words.N_("Back to the instance"), 0, True),
