@@ -178,6 +178,7 @@ def post(uris: Uris, whole: Whole) -> Rendered:
         "updated": iso(said.edited_at) if said.edited_at is not None else None,
         "name": said.title,
         "audiencePolicy": requirement_document(said.requires) if said.requires is not None else None,
+        "replyAuthorization": "" if said.is_held else said.permit,
     }
     document |= {name: value for name, value in optional.items() if value}
     if whole.poll is not None:

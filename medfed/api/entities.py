@@ -322,6 +322,7 @@ def status(here: Here, post: Post, parts: Parts) -> Entity:
         "medfed": {
             "visibility": post.visibility,
             "requires": requirement(post.requires),
+            "held": post.permit if post.is_held else None,
             "case": case_summary(parts.case) if parts.case is not None else None,
         },
     }

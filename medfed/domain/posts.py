@@ -14,6 +14,8 @@ PUBLIC_ALIASES: Final = frozenset({AS_PUBLIC, "as:Public", "Public"})
 
 Visibility: TypeAlias = Literal["public", "unlisted", "followers", "direct", "verified"]
 OPEN: Final[frozenset[str]] = frozenset({"public", "unlisted"})
+WAITING, REFUSED = "waiting", "refused"
+HELD: Final[frozenset[str]] = frozenset({WAITING, REFUSED})
 
 _WIDTH: Final[Mapping[str, int]] = {"direct": 0, "verified": 1, "followers": 1, "unlisted": 2, "public": 3}
 
@@ -103,6 +105,8 @@ class Post:
     tags: tuple[str, ...] = ()
     emojis: tuple[Emoji, ...] = ()
     policy: Policy = SILENT
+    permit: str = ""
+    """For a member's answer whose parent's author has to agree: waiting, refused, or where they did (canReply)."""
     published_at: Millis = 0
     edited_at: Millis | None = None
     stored_at: Millis = 0
@@ -116,9 +120,14 @@ class Post:
         return self.boost_of_id is not None
 
     @property
+    def is_held(self) -> bool:
+        """Whether nobody but its author sees it, until whoever it answers agrees."""
+        return self.permit in HELD
+
+    @property
     def is_open(self) -> bool:
         """Readable by anybody."""
-        return self.visibility in OPEN
+        return self.visibility in OPEN and self.permit not in HELD
 
 
 QuoteState: TypeAlias = Literal["pending", "accepted", "rejected", "revoked"]
@@ -188,7 +197,7 @@ def may_read(post: Post, standing: Standing) -> bool:
     """The one rule of who reads what. Whoever asks has gathered the standing for this post."""
     if standing.viewer_id is not None and standing.viewer_id == post.account_id:
         return True
-    if standing.blocked:
+    if standing.blocked or post.is_held:
         return False
     match post.visibility:
         case "public" | "unlisted":

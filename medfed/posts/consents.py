@@ -1,6 +1,7 @@
 """What members let others do with their posts, when asked, and what they take back; and what others let members do."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
 
 from medfed.accounts.peers import PeerLevels
@@ -11,7 +12,7 @@ from medfed.activitypub.stamps import REQUESTS, stamp_document
 from medfed.activitypub.uris import same_origin
 from medfed.domain.accounts import Account
 from medfed.domain.interactions import Consent, ConsentState, Deed, Leave
-from medfed.domain.posts import AS_PUBLIC, Post, Quote, QuoteState
+from medfed.domain.posts import AS_PUBLIC, REFUSED, Post, Quote, QuoteState
 from medfed.kernel.errors import Forbidden, NotFound, OriginMismatch
 from medfed.notifications.notify import notify
 from medfed.posts import permission, publish
@@ -304,6 +305,43 @@ async def quote_withdrawn(tx: Transaction, here: Here, levels: PeerLevels, quoti
     quoting = await posts.find(tx, quoting_id)
     if quoting is not None and quoting.local:
         await _tell_peers(tx, here, levels, quoting)
+
+
+async def answer_accepted(
+    tx: Transaction, here: Here, levels: PeerLevels, actor: Account, answer: Post, stamp_uri: str
+) -> str:
+    """The author of a peer's post lets a member's answer stand: it is published now, or shown to be let.
+
+    Raises OriginMismatch when somebody else says so, or for a stamp on another's server.
+    """
+    await _refuse_others(tx, actor, answer)
+    if not same_origin(stamp_uri, actor.uri):
+        raise OriginMismatch("the authorization is not on its author's server")
+    if answer.permit == stamp_uri:
+        return "accepted already"
+    if answer.is_held:
+        await publish.release(tx, here, levels, answer, stamp_uri)
+        return "answer published"
+    await posts.set_permit(tx, replace(answer, permit=stamp_uri))
+    await _tell_peers(tx, here, levels, replace(answer, permit=stamp_uri))
+    return "answer accepted"
+
+
+async def answer_rejected(tx: Transaction, actor: Account, answer: Post) -> str:
+    """The author of a peer's post does not let a member's answer stand: nobody else sees it here any more."""
+    await _refuse_others(tx, actor, answer)
+    await posts.set_permit(tx, replace(answer, permit=REFUSED))
+    if answer.is_open:
+        await accounts.count_post(tx, answer.account_id, -1)
+    if answer.in_reply_to_id is not None:
+        await posts.recount_replies(tx, answer.in_reply_to_id)
+    return "answer rejected"
+
+
+async def _refuse_others(view: View, actor: Account, answer: Post) -> None:
+    answered = await posts.find(view, answer.in_reply_to_id) if answer.in_reply_to_id is not None else None
+    if answered is None or answered.account_id != actor.id:
+        raise OriginMismatch("only who is answered says so")
 
 
 async def _own_quote(view: View, actor: Account, quoting: Post) -> Quote:

@@ -45,6 +45,9 @@ async def _speaking(view: View, post: Post) -> list[Inbox]:
 
 async def for_withdrawal(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Recipient]:
     """The inboxes of a Delete: everybody who may hold the post, whatever has changed since (J05, N20)."""
+    if post.is_held and post.in_reply_to_account_id is not None:
+        asked = await accounts.get(view, post.in_reply_to_account_id)
+        return [] if levels.is_blocked(asked.host) else [inbox_of(asked)]
     given = await outbox.inboxes_on(view, await posts.given_to(view, post.id))
     if post.visibility == "verified":
         return [inbox for inbox in _distinct(given) if not levels.is_blocked(inbox.host)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from medfed.accounts.peers import PeerLevels
-from medfed.accounts.promise import promise
+from medfed.accounts.promise import inbox_of, promise
 from medfed.activitypub import contexts, render
 from medfed.activitypub.here import Here
 from medfed.activitypub.render import Whole
@@ -12,7 +12,7 @@ from medfed.activitypub.wire import Document
 from medfed.domain.accounts import Account, Handle
 from medfed.domain.cases import Case
 from medfed.domain.interactions import Policy
-from medfed.domain.posts import Attachment, Composed, Draft, Post
+from medfed.domain.posts import WAITING, Attachment, Composed, Draft, Post
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Gone, Invalid
 from medfed.notifications.notify import notify
@@ -55,12 +55,13 @@ async def publish(
     """
     if not (await accounts.get(tx, author.id)).active:
         raise Gone("this account is closed")
-    if parent is not None:
-        await permission.require(tx, author, parent, "reply")
+    given = await permission.require(tx, author, parent, "reply") if parent is not None else "free"
     attachments = await uploads(tx, author, draft.media_ids)
     composed = compose(here, author, draft, named=named, parent=parent, attachments=attachments, quoted=quoted)
     if parent is not None:
         composed = written_into(composed, await _groups_of(tx, parent))
+    if given != "free" and parent is not None and parent.is_open and not parent.local:
+        composed = _held(composed, quoted)
     post = composed.post
     await _refuse_outsiders(tx, here, levels, post, named)
     if quoted is not None:
@@ -74,12 +75,47 @@ async def publish(
     if draft.poll is not None:
         await polls.await_end(tx, here, post.id, draft.poll.closes_at)
     whole = await whole_of(tx, here, post, author)
+    if post.is_held and parent is not None:
+        await _ask(tx, here, whole, await accounts.get(tx, parent.account_id))
+        return post
     sent = await _send(tx, here, levels, whole, "Create")
     if quoted is not None and quote is not None and quote.state == "pending" and not quoted.local:
         await quoting.ask(tx, here, whole, quoted, await accounts.get(tx, quoted.account_id))
     named_groups = [mention.account_id for mention in composed.mentions if mention.group]
     await carry(tx, here, levels, post, author, sent, addressed=named_groups)
     return post
+
+
+def _held(composed: Composed, quoted: Post | None) -> Composed:
+    """An answer that nobody else sees until whoever it answers agrees. Raises Invalid: one question at a time."""
+    if quoted is not None:
+        says = "who is answered has to agree first; quote in another post"
+        raise Invalid(says, {"quoted_status_id": says})
+    return replace(composed, post=replace(composed.post, permit=WAITING))
+
+
+async def _ask(tx: Transaction, here: Here, whole: Whole, answered: Account) -> None:
+    """Show an answer to the author of what it answers, and to nobody else: so GoToSocial is asked, whatever its age."""
+    activity = _activity(here, whole, "Create", here.uris.activity(whole.author.uri, here.ids.new()))
+    owed = [inbox_of(answered)]
+    await promise(tx, here, whole.author, activity, owed, post_id=whole.post.id, context=contexts.POST)
+
+
+async def release(tx: Transaction, here: Here, levels: PeerLevels, post: Post, permit: str) -> None:
+    """Whoever a member's held answer answers agrees: it is published like any other, with what shows that they do."""
+    author = await accounts.get(tx, post.account_id)
+    post = replace(post, permit=permit)
+    await posts.set_permit(tx, post)
+    if post.is_open:
+        await accounts.count_post(tx, author.id, 1, post.published_at)
+    parent = await posts.find(tx, post.in_reply_to_id) if post.in_reply_to_id is not None else None
+    if parent is not None:
+        await posts.recount_replies(tx, parent.id)
+    whole = await whole_of(tx, here, post, author)
+    await _tell_members(tx, here, author, Composed(post=post, mentions=tuple(whole.mentions)), parent)
+    sent = await _send(tx, here, levels, whole, "Create")
+    named_groups = [mention.account_id for mention in whole.mentions if mention.group]
+    await carry(tx, here, levels, post, author, sent, addressed=named_groups)
 
 
 async def _groups_of(view: View, parent: Post) -> list[Account]:
@@ -120,6 +156,9 @@ async def store_local(tx: Transaction, composed: Composed, author: Account) -> N
 
 async def _tell_members(tx: Transaction, here: Here, author: Account, composed: Composed, parent: Post | None) -> None:
     post = composed.post
+    if post.is_held:
+        await timelines.add_to_homes(tx, post.id, {author.id})
+        return
     told = {mention.account_id for mention in composed.mentions}
     if parent is not None and post.visibility != "direct":
         told.add(parent.account_id)
@@ -163,17 +202,8 @@ async def _context_of(view: View, here: Here, post: Post) -> str:
 
 async def _send(tx: Transaction, here: Here, levels: PeerLevels, whole: Whole, kind: str) -> Document:
     post, author = whole.post, whole.author
-    to = render.addressees(whole)
-    activity = render.activity(
-        kind,
-        id_=f"{post.uri}/activity" if kind == "Create" else here.uris.activity(author.uri, here.ids.new()),
-        actor_uri=author.uri,
-        object_=render.post(here.uris, whole),
-        to=to.to,
-        cc=to.cc,
-        published=iso(post.published_at),
-        **render.audience(whole.mentions),
-    )
+    id_ = f"{post.uri}/activity" if kind == "Create" else here.uris.activity(author.uri, here.ids.new())
+    activity = _activity(here, whole, kind, id_)
     return await promise(
         tx,
         here,
@@ -183,6 +213,20 @@ async def _send(tx: Transaction, here: Here, levels: PeerLevels, whole: Whole, k
         post_id=post.id,
         listed=post.is_open and kind == "Create",
         context=contexts.POST,
+    )
+
+
+def _activity(here: Here, whole: Whole, kind: str, id_: str) -> render.Rendered:
+    to = render.addressees(whole)
+    return render.activity(
+        kind,
+        id_=id_,
+        actor_uri=whole.author.uri,
+        object_=render.post(here.uris, whole),
+        to=to.to,
+        cc=to.cc,
+        published=iso(whole.post.published_at),
+        **render.audience(whole.mentions),
     )
 
 
@@ -234,7 +278,9 @@ async def set_policy(
 
 
 async def announce_edit(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
-    """Tell peers, and members who boosted it, that a post has changed."""
+    """Tell peers, and members who boosted it, that a post has changed; of one that is held they learn later."""
+    if post.is_held:
+        return
     sent = await _send(tx, here, levels, await whole_of(tx, here, post, author), "Update")
     await pass_on_about(tx, here, post, author, sent, brings=True)
 

@@ -17,8 +17,8 @@ from medfed.storage.statements import sql
 COLUMNS: Final = """
     p.id, p.uri, p.local, p.account_id, p.kind, p.url, p.content, p.source, p.title, p.spoiler, p.sensitive,
     p.language, p.visibility, p.requires, p.audience_uri, p.in_reply_to_uri, p.in_reply_to_id,
-    p.in_reply_to_account_id, p.boost_of_id, p.conversation_id, p.tags, p.emojis, p.policy, p.published_at,
-    p.edited_at, p.stored_at, p.replies_count, p.boosts_count, p.likes_count
+    p.in_reply_to_account_id, p.boost_of_id, p.conversation_id, p.tags, p.emojis, p.policy, p.permit,
+    p.published_at, p.edited_at, p.stored_at, p.replies_count, p.boosts_count, p.likes_count
 """
 
 _BY_ID = sql(f"SELECT {COLUMNS} FROM post p WHERE p.id = :id")
@@ -35,12 +35,12 @@ _INSERT = sql(
     INSERT INTO post (
         id, uri, local, account_id, kind, url, content, source, title, spoiler, sensitive, language, visibility,
         requires, audience_uri, in_reply_to_uri, in_reply_to_id, in_reply_to_account_id, boost_of_id,
-        conversation_id, tags, emojis, policy, published_at, edited_at, stored_at, replies_count, boosts_count,
+        conversation_id, tags, emojis, policy, permit, published_at, edited_at, stored_at, replies_count, boosts_count,
         likes_count
     ) VALUES (
         :id, :uri, :local, :account_id, :kind, :url, :content, :source, :title, :spoiler, :sensitive, :language,
         :visibility, :requires, :audience_uri, :in_reply_to_uri, :in_reply_to_id, :in_reply_to_account_id,
-        :boost_of_id, :conversation_id, :tags, :emojis, :policy, :published_at, :edited_at, :stored_at,
+        :boost_of_id, :conversation_id, :tags, :emojis, :policy, :permit, :published_at, :edited_at, :stored_at,
         :replies_count, :boosts_count, :likes_count
     )
     ON CONFLICT DO NOTHING
@@ -59,6 +59,7 @@ _EDITABLE: Final = (
     "edited_at", "url",
 )  # fmt: skip
 _SET_POLICY = sql("UPDATE post SET policy = :policy WHERE id = :id")
+_SET_PERMIT = sql("UPDATE post SET permit = :permit WHERE id = :id")
 _DELETE = sql("DELETE FROM post WHERE id = :id")
 _DELETE_TREE_MARKS = sql("UPDATE post SET in_reply_to_id = NULL WHERE in_reply_to_id = :id")
 _DELETE_ALL_OF = sql("DELETE FROM post WHERE account_id = :account_id")
@@ -90,7 +91,7 @@ _RECOUNT = sql(
 _COUNT_REPLIES = sql(
     """
     UPDATE post SET replies_count = (
-        SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id
+        SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id AND r.permit NOT IN ('waiting', 'refused')
           AND (r.visibility IN ('public', 'unlisted') OR (r.visibility = post.visibility AND r.visibility <> 'direct'))
     )
     WHERE id = :id
@@ -355,6 +356,17 @@ async def set_policy(tx: Transaction, id_: int, policy: Policy) -> None:
     await tx.run(_SET_POLICY, id=id_, policy=policies.as_text(policy))
 
 
+async def set_permit(tx: Transaction, post: Post) -> None:
+    """Store what the author of what a post answers has said, and, if it is open now, its hashtags."""
+    await tx.run(_SET_PERMIT, id=post.id, permit=post.permit)
+    await _store_tags(tx, post)
+
+
+async def _store_tags(tx: Transaction, post: Post) -> None:
+    if post.tags and post.is_open:
+        await tx.run_many(_ADD_TAG, [{"tag": tag, "post_id": post.id} for tag in dict.fromkeys(post.tags)])
+
+
 async def _store_parts(tx: Transaction, composed: Composed) -> None:
     post = composed.post
     if composed.mentions:
@@ -365,8 +377,7 @@ async def _store_parts(tx: Transaction, composed: Composed) -> None:
                 for mention in composed.mentions
             ],
         )
-    if post.tags and post.is_open:
-        await tx.run_many(_ADD_TAG, [{"tag": tag, "post_id": post.id} for tag in dict.fromkeys(post.tags)])
+    await _store_tags(tx, post)
     for position, attachment in enumerate(composed.attachments):
         placed = replace(attachment, post_id=post.id, position=position)
         if attachment.file_key:

@@ -253,6 +253,7 @@ def one(visit: Visit, post: Post, gathered: Around, *, case: Case | None = None)
         did_keep=post.id in did.kept,
         can_act=viewer is not None,
         can_relay=(post.is_open or (post.visibility == "followers" and own)) and leaves["boost"] != "none",
+        held=post.permit if post.is_held else "",
         can_react=leaves["like"] != "none",
         can_answer=viewer is None or leaves["reply"] != "none",
         can_quote=leaves["quote"] in ("free", "known"),

@@ -61,6 +61,7 @@ _REASONS: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("has moved on, or is closed", N_("That account has moved on, or is closed.")),
     ("this account moved lately", N_("You moved less than 30 days ago.")),
+    ("who is answered has to agree first", N_("Whom you answer has to agree first. Quote in another post.")),
     ("a private message quotes only", N_("A private message quotes only people whom it is for: mention them.")),
     (
         "does not quote posts of other",

@@ -288,6 +288,10 @@ ANSWERABLE: Final[Mapping[str, str]] = {
     "followers": N_("Your followers and those you mention"),
     "mentioned": N_("Only those you mention"),
 }
+HELD: Final[Mapping[str, str]] = {
+    "waiting": N_("Only you see this, until the author whom you answer agrees."),
+    "refused": N_("Only you see this: the author whom you answer does not agree."),
+}
 MISSING_QUOTES: Final[Mapping[str, str]] = {
     "pending": N_("The author of the quoted post has not agreed yet."),
     "rejected": N_("The author of the quoted post does not agree."),
@@ -353,6 +357,7 @@ VOCABULARIES: Final[Mapping[str, Mapping[str, str]]] = {
     "quotable": QUOTABLE,
     "answerable": ANSWERABLE,
     "missing_quote": MISSING_QUOTES,
+    "held": HELD,
     "verdict": VERDICTS,
     "language": LANGUAGES,
     "theme": THEMES,

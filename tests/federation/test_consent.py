@@ -383,3 +383,78 @@ async def test_members_do_nothing_that_a_peers_author_does_not_let_them(spelt: t
         tag = {"type": "Mention", "href": me, "name": "@dr-roy@lyon.test"}
         spoken = await _arrives(lyon, alice, tag=[tag], cc=[me], **_policy(canReply=nobody))
         await lyon.publishes("dr-roy", "Réponse", reply_to=spoken)
+
+
+# ── members ask before they answer ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_answer_that_its_author_has_to_agree_to_is_seen_by_nobody_before(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        lyon, alice = await _peer(world)
+        carol = Stranger(world, "other.test").person("carol")
+        await carol.tells(lyon, carol.activity("Follow", (await lyon.member("dr-roy")).uri))
+        await lyon.follows("dr-blanc", "dr-roy")
+        asked = await _arrives(lyon, alice, **_policy(canReply={"manualApproval": [PUBLIC]}))
+        answer = await lyon.publishes("dr-roy", "Réponse #ecg", reply_to=asked)
+        await world.settle()
+        (create,) = alice.home.heard("Create")
+        assert create["object"]["id"] == answer.uri
+        assert carol.home.heard("Create") == []
+        assert not await lyon.may_read("dr-blanc", answer)
+        assert await lyon.may_read("dr-roy", answer)
+        assert (await carol.asks(lyon, answer.uri)).status == 404
+        assert (await lyon.copy_of(asked)).replies_count == 0
+        world.clock.advance(60_000)
+        await lyon.edits("dr-roy", answer, "Réponse #ecg revue")
+        await world.settle()
+        assert alice.home.heard("Update") == carol.home.heard("Update") == []
+        forged = carol.activity("Accept", answer.uri, result=f"{carol.home.base}/stamps/1")
+        assert (await carol.tells(lyon, forged)).startswith("refused")
+        stamp = f"{alice.home.base}/stamps/1"
+        accept = alice.activity("Accept", {"id": answer.uri, "type": "Note"}, result=stamp)
+        assert await alice.tells(lyon, accept) == "done: answer published"
+        (told,) = carol.home.heard("Create")
+        assert told["object"]["replyAuthorization"] == stamp
+        assert "revue" in told["object"]["content"]
+        assert await lyon.may_read("dr-blanc", answer)
+        assert answer.uri in await lyon.home("dr-blanc") or asked.uri not in await lyon.home("dr-blanc")
+        assert (await lyon.copy_of(asked)).replies_count == 1
+        assert await alice.tells(lyon, alice.activity("Accept", answer.uri, result=stamp)) == "done: accepted already"
+
+
+async def test_a_refused_answer_stays_with_who_wrote_it_and_is_taken_back_from_who_was_asked() -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice = await _peer(world)
+        asked = await _arrives(lyon, alice, **_policy(canReply={"automaticApproval": [alice.followers]}))
+        answer = await lyon.publishes("dr-roy", "Réponse", reply_to=asked)
+        await world.settle()
+        bob = alice.home.person("bob")
+        assert (await bob.tells(lyon, bob.activity("Reject", answer.uri))).startswith("refused")
+        assert await alice.tells(lyon, alice.activity("Reject", answer.uri)) == "done: answer rejected"
+        assert (await lyon.copy_of(answer)).permit == "refused"
+        assert not await lyon.may_read("dr-blanc", answer)
+        await lyon.deletes("dr-roy", answer)
+        await world.settle()
+        assert alice.home.heard("Delete")[-1]["object"]["id"] == answer.uri
+
+
+async def test_two_instances_agree_on_who_answers_as_a_follower() -> None:
+    async with a_world("lyon.test", "lille.test") as world:
+        lyon, lille = await _two(world)
+        asked = await lille.publishes("dr-blanc", "Mots de Blanc", answerable_by="followers")
+        await world.settle()
+        answer = await lyon.publishes("dr-roy", "Réponse", reply_to=asked)
+        assert answer.is_held
+        await world.settle()
+        assert (await lyon.copy_of(answer)).permit.startswith("https://lille.test/users/dr-blanc/authorizations/")
+        assert await lille.has(answer)
+        with pytest.raises(Forbidden):
+            await lyon.publishes("dr-petit", "Réponse", reply_to=asked)
+
+
+async def test_an_answer_that_waits_quotes_nobody() -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice = await _peer(world)
+        asked = await _arrives(lyon, alice, **_policy(canReply={"manualApproval": [PUBLIC]}))
+        with pytest.raises(Invalid):
+            await lyon.publishes("dr-roy", "Réponse", reply_to=asked, quoted=await lyon.publishes("dr-roy", "Moi"))

@@ -750,7 +750,7 @@ def _add_people(add: Callable[..., None], member: Callable[..., v.Frame], strang
     add("directory-empty", "directory", stranger, people=(), **directory)
     quotable = v.FormView(values={"quotable_by": "ask", "answerable_by": "followers"})
     quoting = (post(id="502", lacks_quote="revoked"), WELLENS)
-    of_helene = post(can_act=True, can_delete=True)
+    of_helene = post(can_act=True, can_delete=True, held="waiting")
     add(
         "post-policy",
         "post_policy",

@@ -69,29 +69,38 @@ def _target(instrument: Document, deed: Deed) -> str:
 
 
 async def accept(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
-    """An author lets a member quote; a practitioner accepts an attestation of ours; an actor lets a member follow."""
-    quoting_post = await _asked(tx, use, admitted)
-    if quoting_post is None:
+    """An author lets a member quote or answer; a practitioner accepts an attestation; an actor lets a member follow."""
+    deed, post = await _asked(tx, use, admitted)
+    if post is None:
         return await credentials.accept(tx, use, admitted, resolved)
-    stamp = reference(admitted.activity.document.get("result"))
-    return await consents.quote_accepted(tx, use.here, use.levels, admitted.actor, quoting_post, stamp)
+    # Until 0.20 GoToSocial's Accept was itself what shows that an answer may stand.
+    stamp = reference(admitted.activity.document.get("result")) or ("" if deed == "quote" else admitted.activity.id)
+    answered = consents.quote_accepted if deed == "quote" else consents.answer_accepted
+    return await answered(tx, use.here, use.levels, admitted.actor, post, stamp)
 
 
 async def reject(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
-    """An author does not let a member quote; a practitioner refuses an attestation; an actor refuses a follower."""
-    quoting_post = await _asked(tx, use, admitted)
-    if quoting_post is None:
+    """An author does not let a member quote or answer; a practitioner refuses an attestation; an actor a follower."""
+    deed, post = await _asked(tx, use, admitted)
+    if post is None:
         return await credentials.reject(tx, use, admitted, resolved)
-    return await consents.quote_rejected(tx, use.here, use.levels, admitted.actor, quoting_post)
+    if deed == "quote":
+        return await consents.quote_rejected(tx, use.here, use.levels, admitted.actor, post)
+    return await consents.answer_rejected(tx, admitted.actor, post)
 
 
-async def _asked(view: View, use: Handling, admitted: Admitted) -> Post | None:
-    """The member's post that an answer is about: by the id of our request, or by what the request was for."""
+async def _asked(view: View, use: Handling, admitted: Admitted) -> tuple[Deed, Post | None]:
+    """The member's post that an answer is about, and whether it wants to quote or to answer.
+
+    By the id of our request to quote, by what that was for, or, of an answer to another post, by its own id.
+    """
     activity = admitted.activity
     uri = quoting.asked_for(activity.object_id)
     if not uri and activity.object is not None and type_of(activity.object) == "QuoteRequest":
         uri = reference(activity.object.get("instrument"))
-    if not use.here.uris.is_ours(uri):
-        return None
-    post = await posts.find_by_uri(view, uri)
-    return post if post is not None and post.local else None
+    deed: Deed = "quote" if uri else "reply"
+    uri = uri or activity.object_id
+    post = await posts.find_by_uri(view, uri) if use.here.uris.is_ours(uri) else None
+    if post is None or not post.local or post.is_boost or (deed == "reply" and post.in_reply_to_id is None):
+        return deed, None
+    return deed, post

@@ -150,6 +150,7 @@ CREATE TABLE post (
     tags            TEXT NOT NULL,                  -- JSON array of folded hashtags
     emojis          TEXT NOT NULL,                  -- [[id, shortcode]]
     policy          TEXT NOT NULL,                  -- {deed: [at once, when asked]} of what its author says; '' when nothing
+    permit          TEXT NOT NULL,                  -- to answer: '' when nobody had to be asked, waiting, refused, the stamp
     published_at    BIGINT NOT NULL,
     edited_at       BIGINT,
     stored_at       BIGINT NOT NULL,

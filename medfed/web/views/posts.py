@@ -115,6 +115,8 @@ class PostView:
     """A signed-in reader may mark, keep and report."""
     can_relay: bool = False
     """Absent, not grey, when the audience forbids it, or the author."""
+    held: str = ""
+    """Its author's answer that nobody else sees: waiting, or refused."""
     can_react: bool = True
     can_answer: bool = True
     can_quote: bool = False
