@@ -19,7 +19,7 @@ from medfed.edge import CORS_HEADERS, VARY, Json, Manners, Route, Router, allows
 from medfed.inbox.http import routes as inbox_routes
 from medfed.instance import Instance
 from medfed.kernel.correlation import request_id
-from medfed.kernel.errors import Broken, MedfedError, NotFound, RemoteFailure
+from medfed.kernel.errors import Broken, MedfedError, NotFound, RemoteFailure, TooMany
 from medfed.web.errors import answer as answer_page
 from medfed.web.render import Pages
 from medfed.web.routes import routes as web_routes
@@ -149,6 +149,8 @@ def _answer_peer(request: Request, error: MedfedError) -> Response:
     headers = {"vary": VARY, "cache-control": "no-store"}
     if error.status == 503:
         headers["retry-after"] = "60"
+    if isinstance(error, TooMany):
+        headers["retry-after"] = str(error.retry_after)
     if error.status == 401:
         covered = '"@method" "@target-uri"' if request.method in ("GET", "HEAD") else _COVERED_WITH_BODY
         headers["accept-signature"] = f"sig1=({covered});created"

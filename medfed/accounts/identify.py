@@ -1,5 +1,6 @@
 """Whose key signed a request: finds keys of peers' actors, verifies with them, and notices that they were rotated."""
 
+from collections import OrderedDict
 from typing import Final
 
 from medfed.accounts.lookup import Lookup
@@ -11,7 +12,8 @@ from medfed.activitypub.uris import authority_of
 from medfed.activitypub.wire import Activity
 from medfed.domain.accounts import Account, AccountKey
 from medfed.kernel import limits
-from medfed.kernel.clock import SECOND, Millis
+from medfed.kernel.allowance import Allowance
+from medfed.kernel.clock import MINUTE, SECOND, Millis
 from medfed.kernel.errors import (
     BadProof,
     BadSignature,
@@ -20,6 +22,7 @@ from medfed.kernel.errors import (
     OriginMismatch,
     PolicyRefusal,
     RemoteFailure,
+    TooMany,
     Unreachable,
 )
 from medfed.storage import accounts, trust
@@ -46,6 +49,9 @@ class Identifier:
         self._known: dict[str, tuple[Millis, tuple[AccountKey, Account]]] = {}
         self._revoked: tuple[Millis, frozenset[str]] | None = None
         self._changes = 0
+        self._introductions = Allowance(limits.INTRODUCTIONS, MINUTE)
+        self._unproven: OrderedDict[int, str] = OrderedDict()
+        """Accounts that were fetched because of a signature that is not verified yet, and the hosts that were asked."""
         store.on_wake(accounts.CHANGED, self._forget)
         store.on_wake(trust.CHANGED, self._forget_policy)
 
@@ -125,6 +131,8 @@ class Identifier:
     def verify(self, claim: SignatureClaim, key: AccountKey) -> None:
         """Raises BadSignature unless the key made the signature."""
         claims.verify(claim, self.public(key))
+        if self._unproven and (host := self._unproven.pop(key.account_id, None)) is not None:
+            self._introductions.give_back(host)
 
     def public(self, key: AccountKey) -> keys.PublicKey:
         """A stored key, parsed once."""
@@ -154,13 +162,25 @@ class Identifier:
         return found[1]
 
     async def fetch(self, uri: str) -> Account:
-        """Fetch an actor with its keys. Raises BadSignature when it cannot be had, Unreachable when later perhaps."""
+        """Fetch an actor with its keys. Raises BadSignature when it cannot be had, Unreachable when later perhaps.
+
+        Anybody can name a key on any host: TooMany when that was done too often without a signature to it (H09).
+        """
+        host = authority_of(uri)
+        if not self._introductions.take(host, self._here.now()):
+            raise TooMany("too many keys of that host were named lately", retry_after=MINUTE // SECOND)
         try:
-            return await self._lookup.refresh(uri, timeout=limits.KEY_FETCH_TIMEOUT)
+            return self._fetched(host, await self._lookup.refresh(uri, timeout=limits.KEY_FETCH_TIMEOUT))
         except Unreachable:
             raise
         except (RemoteFailure, Malformed, OriginMismatch, NotFound) as error:
             raise BadSignature("the actor's keys could not be fetched") from error
+
+    def _fetched(self, host: str, actor: Account) -> Account:
+        self._unproven[actor.id] = host
+        if len(self._unproven) > _MEMORY:
+            self._unproven.popitem(last=False)
+        return actor
 
     async def introduce(self, uri: str) -> None:
         """Fetch the owner of a key that we do not hold, at the key's address; there only every so often."""

@@ -12,10 +12,11 @@ from medfed.cli.actions import config_of, perform
 from medfed.cli.modes import warnings
 from medfed.cli.output import Failed, json_option, show
 from medfed.instance import Instance, key_path
+from medfed.kernel import limits
 from medfed.kernel.clock import HOUR
 from medfed.kernel.errors import Misconfigured
 from medfed.settings import Settings
-from medfed.storage import accounts, inbox_log, moderation, outbox, tasks
+from medfed.storage import accounts, inbox_log, moderation, outbox, peers, tasks
 
 Weight: TypeAlias = Literal["ok", "warning", "problem"]
 
@@ -111,12 +112,24 @@ async def _identity(instance: Instance) -> list[tuple[Weight, str]]:
     return found
 
 
+def _is_much(activities: int, size: int) -> bool:
+    return 2 * activities > limits.HOST_ACTIVITIES_PER_DAY or 2 * size > limits.HOST_BYTES_PER_DAY
+
+
+def _much(host: str, activities: int, size: int) -> str:
+    sent = f"{activities} activities, {size // limits.MIB} MiB"
+    return f"{host} has sent more than half of what one host may today: {sent}"
+
+
 async def _work(instance: Instance) -> list[tuple[Weight, str]]:
     now = instance.here.now()
     async with instance.store.view() as view:
         owed, waiting = await outbox.overview(view), await tasks.overview(view)
         unapplied = (await inbox_log.counts(view)).get("dead", 0)
-    found: list[tuple[Weight, str]] = []
+        used = await peers.used(view, now)
+    found: list[tuple[Weight, str]] = [
+        ("warning", _much(host, *sent)) for host, sent in used.items() if _is_much(*sent)
+    ]
     failing = [row["host"] for row in owed if row["failing_since"]]
     if failing:
         found.append(("warning", f"{len(failing)} peers do not take what they are owed; see medfed queue list"))

@@ -9,6 +9,7 @@ from medfed.accounts.lookup import Lookup
 from medfed.accounts.promise import WAKE as DELIVERY
 from medfed.inbox.admit import Admitted
 from medfed.inbox.handling import Handling
+from medfed.inbox.quota import Quota
 from medfed.inbox.resolve import Fetchers, Resolved
 from medfed.inbox.routes import Receives, route
 from medfed.instance import Instance
@@ -49,12 +50,20 @@ class Recorder:
         """Finds what is stored, and asks nobody."""
         self._handling = Handling(here=here, levels=instance.levels)
         self._heard: dict[str, Millis] = {}
+        self._quota = Quota()
 
     async def take(self, arrival: Arrival, admitted: Admitted) -> bool:
         """Store an arrival, with its effect if that is possible now; whether it waits for the worker.
 
-        Raises StorageDown: nothing was kept.
+        Raises StorageDown, and TooMany for a host that is over its share of the day: nothing was kept.
         """
+        host, size, now = admitted.actor.host, len(arrival.body), arrival.received_at
+        self._quota.check(host, size, now)
+        waits = await self._take(arrival, admitted)
+        self._quota.count(host, size, now)
+        return waits
+
+    async def _take(self, arrival: Arrival, admitted: Admitted) -> bool:
         line = route(admitted.activity)
         if line is None:
             return await self._record(arrival, admitted, "done", f"not understood: {admitted.activity.what}")
@@ -101,10 +110,13 @@ class Recorder:
             return
         if await peers.heard_from(tx, host, now):
             tx.wake(DELIVERY)
-        tx.after_commit(partial(self._remember, host, now))
+        fresh = self._quota.fresh(host, now)
+        total = await peers.use(tx, host, now, activities=fresh[0], size=fresh[1])
+        tx.after_commit(partial(self._remember, host, now, fresh, total))
 
-    def _remember(self, host: str, now: Millis) -> None:
+    def _remember(self, host: str, now: Millis, fresh: tuple[int, int], total: tuple[int, int]) -> None:
         """Only what was kept: an arrival that is refused takes with it what it had written."""
+        self._quota.written(host, now, fresh, total)
         if len(self._heard) > _HOSTS_KEPT:
             self._heard.clear()
         self._heard[host] = now

@@ -29,3 +29,9 @@ class Allowance:
         if len(self._used) > self._kept:
             self._used.popitem(last=False)
         return True
+
+    def give_back(self, key: str) -> None:
+        """One that was taken does not count after all."""
+        since, used = self._used.get(key, (0, 0))
+        if used:
+            self._used[key] = (since, used - 1)

@@ -96,6 +96,13 @@ ALT_TEXT_LOCAL: Final = 1_500
 
 RESOLVE_FETCHES: Final = 50
 REPLY_DEPTH: Final = 30
+NEW_HOSTS_PER_SITE: Final = 10
+"""Hosts under one registered name that we begin to know within a day, unless an administrator judged them."""
+INTRODUCTIONS: Final = 60
+"""Actors of one host that strangers may make us ask for in a minute; who then proves to have signed is not counted."""
+HOST_ACTIVITIES_PER_DAY: Final = 500_000
+HOST_BYTES_PER_DAY: Final = 1024 * MIB
+"""What one host may have us store of its activities within a day (UTC)."""
 FOLLOWERS_LISTED: Final = 10_000
 """Followers on one host that a peer may list to synchronise (FEP-8fcf); a longer list changes nothing."""
 FOLLOWERS_PAGES: Final = 20

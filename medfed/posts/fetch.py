@@ -103,7 +103,10 @@ class PostFetcher:
         """
         if not budget.spend():
             raise NotFound("that thread is too long to be fetched at once")
-        fetched = await fetch_document(self._net, uri, sign=await self._sign())
+        sign = await self._sign()
+        if not await self._lookup.meet(authority_of(uri)):
+            raise NotFound("too many new hosts under one name are asked today")
+        fetched = await fetch_document(self._net, uri, sign=sign)
         document = parse_object(fetched.body)
         claimed = _id_of(document)
         if self._here.uris.is_ours(claimed):

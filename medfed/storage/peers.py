@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from medfed.domain.peers import Level, Peer
-from medfed.kernel.clock import Millis
+from medfed.kernel.clock import DAY, Millis
 from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
 
@@ -48,6 +48,32 @@ _FAILED = sql(
 )
 _SIGNS = sql("UPDATE peer SET signs_with = :scheme, signs_until = :until WHERE domain = :domain")
 _RETRY_NOW = sql("UPDATE peer SET next_at = 0 WHERE :domain = '' OR domain = :domain")
+
+
+_IS_KNOWN = sql(
+    """
+    SELECT EXISTS (SELECT 1 FROM account WHERE host = :host AND local = 0)
+        OR EXISTS (SELECT 1 FROM peer WHERE domain = :host AND level <> '') AS known
+    """
+)
+_NEWCOMERS = sql("SELECT COUNT(*) FROM newcomer WHERE site = :site AND host <> :host AND at > :since")
+_INTRODUCE = sql(
+    """
+    INSERT INTO newcomer (site, host, at) VALUES (:site, :host, :at)
+    ON CONFLICT (site, host) DO UPDATE SET at = CASE WHEN newcomer.at > :since THEN newcomer.at ELSE excluded.at END
+    """
+)
+_FORGET_NEWCOMERS = sql("DELETE FROM newcomer WHERE at <= :since")
+_USE = sql(
+    """
+    INSERT INTO peer_usage (host, day, activities, bytes) VALUES (:host, :day, :activities, :bytes)
+    ON CONFLICT (host, day) DO UPDATE SET
+        activities = peer_usage.activities + excluded.activities, bytes = peer_usage.bytes + excluded.bytes
+    RETURNING activities, bytes
+    """
+)
+_USED = sql("SELECT host, activities, bytes FROM peer_usage WHERE day = :day")
+_FORGET_USAGE = sql("DELETE FROM peer_usage WHERE day < :day")
 
 
 async def find(view: View, domain: str) -> Peer | None:
@@ -117,6 +143,37 @@ async def remember_scheme(tx: Transaction, domain: str, scheme: str, *, until: M
 async def retry_now(tx: Transaction, domain: str = "") -> None:
     """Let a lane (or every one) be tried at once."""
     await tx.run(_RETRY_NOW, domain=domain)
+
+
+async def is_known(view: View, host: str) -> bool:
+    """Whether we know an account of a host, or an administrator has judged it."""
+    return bool(await view.value(_IS_KNOWN, host=host))
+
+
+async def introduce(tx: Transaction, site: str, host: str, *, now: Millis, most: int) -> bool:
+    """Begin to know a host; False when `most` others of its site were begun with within a day (H09)."""
+    since = now - DAY
+    if int(await tx.value(_NEWCOMERS, site=site, host=host, since=since) or 0) >= most:
+        return False
+    await tx.run(_INTRODUCE, site=site, host=host, at=now, since=since)
+    return True
+
+
+async def use(tx: Transaction, host: str, now: Millis, *, activities: int, size: int) -> tuple[int, int]:
+    """Count what a host has sent; (activities, bytes) of the whole day."""
+    row = await tx.one(_USE, host=host, day=now // DAY, activities=activities, bytes=size)
+    return int(row["activities"]), int(row["bytes"])
+
+
+async def used(view: View, now: Millis) -> dict[str, tuple[int, int]]:
+    """(activities, bytes) of today by host, as far as they were written down."""
+    return {row["host"]: (int(row["activities"]), int(row["bytes"])) for row in await view.all(_USED, day=now // DAY)}
+
+
+async def forget_counts(tx: Transaction, now: Millis) -> None:
+    """Drop the counts of earlier days; those of the last week stay."""
+    await tx.run(_FORGET_NEWCOMERS, since=now - DAY)
+    await tx.run(_FORGET_USAGE, day=now // DAY - 7)
 
 
 def _peer(row: Row) -> Peer:

@@ -442,6 +442,21 @@ CREATE TABLE peer (
     last_error    TEXT NOT NULL
 );
 
+CREATE TABLE newcomer (                             -- hosts that were first asked for something, for a day
+    site TEXT NOT NULL,                             -- what was registered: example.org
+    host TEXT NOT NULL,
+    at   BIGINT NOT NULL,
+    PRIMARY KEY (site, host)
+);
+
+CREATE TABLE peer_usage (                           -- what hosts sent us, day by day
+    host       TEXT NOT NULL,
+    day        BIGINT NOT NULL,                     -- since the epoch
+    activities BIGINT NOT NULL,
+    bytes      BIGINT NOT NULL,
+    PRIMARY KEY (host, day)
+);
+
 CREATE TABLE missing_inbox (                        -- inboxes that answer 404
     inbox TEXT PRIMARY KEY,
     since BIGINT NOT NULL,
