@@ -24,6 +24,7 @@ from medfed.domain.accounts import (
 from medfed.kernel.clock import DAY
 from medfed.kernel.errors import Forbidden, Gone, Invalid
 from medfed.kernel.html import neutralise
+from medfed.kernel.secrets import same_secret
 from medfed.notifications.mail import Letter, post_letter
 from medfed.storage import accounts, moderation
 from medfed.storage.database import Transaction
@@ -202,8 +203,8 @@ def invite(here: Here, email: str) -> str:
 def _check_invitation(here: Here, form: SignUp) -> None:
     until, _, mac = form.invitation.partition(".")
     subject = f"{check_email(form.email)}|{until}"
-    genuine = here.vault.fingerprint(subject, purpose="invitation") == mac
-    if not genuine or not until.isdigit() or int(until) < here.now():
+    genuine = same_secret(here.vault.fingerprint(subject, purpose="invitation"), mac)
+    if not genuine or int(until) < here.now():
         raise Invalid(
             "the invitation is not valid for this address, or has expired", {"invitation": "not valid or expired"}
         )
@@ -240,7 +241,7 @@ async def confirm(tx: Transaction, here: Here, token: str) -> Member:
     if not (id_.isascii() and id_.isdigit() and until.isascii() and until.isdigit() and len(token) < 200):
         raise Invalid("this is not a confirmation link")
     member = await accounts.find_member(tx, int(id_))
-    if member is None or _confirmation_mac(here, member, int(until)) != mac:
+    if member is None or not same_secret(_confirmation_mac(here, member, int(until)), mac):
         raise Invalid("this is not a confirmation link")
     if int(until) < here.now():
         raise Gone("this link has expired; ask for a new one")

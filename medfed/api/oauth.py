@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-import hmac
 import re
 from typing import Final, Literal
 from urllib.parse import unquote_plus, urlsplit
@@ -22,7 +21,7 @@ from medfed.edge import Json
 from medfed.instance import Instance
 from medfed.kernel.errors import Invalid, Unauthenticated
 from medfed.kernel.html import neutralise, safe_url
-from medfed.kernel.secrets import hash_token, new_token
+from medfed.kernel.secrets import hash_token, new_token, same_secret
 from medfed.storage import oauth
 from medfed.storage.database import Transaction, View
 from medfed.storage.oauth import App, Code
@@ -196,7 +195,7 @@ def _check_verifier(code: Code, verifier: str, *, authenticated: bool) -> None:
         return
     digest = hashlib.sha256(verifier.encode()).digest()
     answer = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    if not _VERIFIER.fullmatch(verifier) or not hmac.compare_digest(answer, code.challenge):
+    if not _VERIFIER.fullmatch(verifier) or not same_secret(answer, code.challenge):
         raise Denied("invalid_grant", "the code verifier does not fit the challenge")
 
 
@@ -239,7 +238,7 @@ async def _client(view: View, call: Call) -> tuple[App, bool]:
         raise Denied("invalid_client", "the application is not known here", scheme=scheme)
     if secret is None:
         return app, False
-    if not hmac.compare_digest(hash_token(secret), app.client_secret):
+    if not same_secret(hash_token(secret), app.client_secret):
         raise Denied("invalid_client", "the client secret is wrong", scheme=scheme)
     return app, True
 

@@ -1,12 +1,12 @@
 """URLs of images: lasting ones for what is open, short-lived ones for what is not (M16)."""
 
-import hmac
 from typing import Final
 
 from medfed.activitypub.here import Here
 from medfed.domain.posts import Attachment
 from medfed.kernel.clock import MINUTE, Millis
 from medfed.kernel.errors import NotFound
+from medfed.kernel.secrets import same_secret
 
 LIFETIME: Final = 5 * MINUTE
 
@@ -40,7 +40,7 @@ def viewer_of(here: Here, name: str, token: str) -> int:
     until, viewer, mac = [*token.split("."), "", "", ""][:3]
     if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in (until, viewer)):
         raise NotFound("there is no such file")
-    if int(until) < here.now() or not hmac.compare_digest(mac, _mac(here, name, int(viewer), int(until))):
+    if int(until) < here.now() or not same_secret(mac, _mac(here, name, int(viewer), int(until))):
         raise NotFound("there is no such file")
     return int(viewer)
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from medfed.edge import Endpoint, Route
 from medfed.kernel.errors import Forbidden, NotFound, Unauthenticated
+from medfed.kernel.secrets import same_secret
 from medfed.web.render import LANGUAGES
 from medfed.web.sent import query, read_form
 from medfed.web.visit import LANGUAGE, Access, Front, Visit, drop_cookie, flash_cookie, remember, visit_of, with_form
@@ -98,7 +99,7 @@ def _is_ours(visit: Visit, origin: str) -> bool:
 
 def _refuse_unsigned(visit: Visit) -> None:
     """With a session, the form carries the session's token. Raises Forbidden."""
-    if visit.session is not None and visit.sent.text("csrf") != visit.session.csrf:
+    if visit.session is not None and not same_secret(visit.sent.text("csrf"), visit.session.csrf):
         raise Forbidden(TOO_OLD)
 
 

@@ -18,7 +18,7 @@ from medfed.edge import client_address, instance_of, network_of
 from medfed.instance import Instance
 from medfed.kernel.clock import MINUTE, Millis
 from medfed.kernel.errors import TooMany, Unauthenticated
-from medfed.kernel.secrets import hash_token
+from medfed.kernel.secrets import hash_token, same_secret
 from medfed.storage.oauth import Session
 from medfed.web.render import Pages, negotiate
 from medfed.web.sent import Sent, own_path
@@ -231,7 +231,7 @@ async def _signed_in(request: Request, instance: Instance) -> tuple[Session | No
 def is_own_session(visit: Visit, session: Session) -> bool:
     """Whether a session is the one of this visit."""
     token = visit.request.cookies.get(session_cookie(visit.instance), "")
-    return session.token_hash == hash_token(token)
+    return same_secret(session.token_hash, hash_token(token))
 
 
 def _language(request: Request, instance: Instance, member: Member | None) -> str:
