@@ -1,5 +1,6 @@
 """The private keys of local accounts: which one signs what, unsealed once and kept in memory while they are used."""
 
+import asyncio
 from collections import OrderedDict
 from typing import Final
 
@@ -55,6 +56,7 @@ class KeyRing:
         self._keys: OrderedDict[int, tuple[Millis, list[AccountKey]]] = OrderedDict()
         self._opened: OrderedDict[tuple[str, bytes], tuple[str, PrivateKey]] = OrderedDict()
         self._changes = 0
+        self._turn = asyncio.Lock()
         store.on_wake(accounts.OWN_KEYS, self._forget)
 
     async def both(self, account_id: int, *, said_at: Millis | None = None) -> SigningKeys:
@@ -81,9 +83,14 @@ class KeyRing:
         return opened
 
     async def _keys_of(self, account_id: int, now: Millis) -> list[AccountKey]:
-        known = self._keys.get(account_id)
-        if known is not None and 0 <= now - known[0] < _REMEMBERED:
-            return known[1]
+        # The others of those who ask at once find what the first has read.
+        async with self._turn:
+            known = self._keys.get(account_id)
+            if known is not None and 0 <= now - known[0] < _REMEMBERED:
+                return known[1]
+            return await self._read(account_id, now)
+
+    async def _read(self, account_id: int, now: Millis) -> list[AccountKey]:
         changes = self._changes
         async with self._store.view() as view:
             keys = await accounts.keys(view, account_id)

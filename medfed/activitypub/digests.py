@@ -6,20 +6,26 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from medfed.kernel.errors import BadSignature
 
 _DIGEST: Final = re.compile(r"([A-Za-z0-9-]++)=([A-Za-z0-9+/]++={0,2})")
 _CONTENT_DIGEST: Final = re.compile(r"([a-z0-9-]++)=:([A-Za-z0-9+/]++={0,2}):")
+_BODIES_KEPT: Final = 8
+"""One post goes to many hosts, and its body is the same for all of them."""
+
 _ALGORITHMS: Final = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 
+@lru_cache(maxsize=_BODIES_KEPT)
 def digest(body: bytes) -> str:
     """Value of the `Digest` header: SHA-256=…"""
     return f"SHA-256={_base64(hashlib.sha256(body).digest())}"
 
 
+@lru_cache(maxsize=_BODIES_KEPT)
 def content_digest(body: bytes) -> str:
     """Value of the `Content-Digest` header: sha-256=:…:"""
     return f"sha-256=:{_base64(hashlib.sha256(body).digest())}:"

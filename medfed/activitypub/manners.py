@@ -1,6 +1,5 @@
 """In which manner a request of ours is signed: as most peers expect it, or as one asks for it (RFC 9421 § 5)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -27,12 +26,12 @@ class Manner:
     @property
     def lasting(self) -> "Manner":
         """What of it holds for the next request: a nonce is good for one."""
-        return replace(self, nonce="")
+        return replace(self, nonce="") if self.nonce else self
 
     @property
     def says(self) -> str:
         """In one line, for the database: the scheme, and the Accept-Signature that asks for the rest."""
-        if self == replace(_PLAIN[self.scheme], kind=self.kind, nonce=self.nonce) and self.kind == "rsa":
+        if self.kind == "rsa" and self.label == rfc9421.LABEL and not self.covers and not self.tag:
             return self.scheme
         items = " ".join(component.raw for component in self.covers)
         tag = f";tag={rfc9421.quoted(self.tag)}" if self.tag else ""
@@ -50,7 +49,6 @@ class Manner:
 
 CAVAGE: Final = Manner(scheme="cavage")
 RFC9421: Final = Manner(scheme="rfc9421")
-_PLAIN: Final[Mapping[Scheme, Manner]] = {"cavage": CAVAGE, "rfc9421": RFC9421}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

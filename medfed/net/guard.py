@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -22,6 +23,8 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 URL_LENGTH: Final = 2_048
 HOST_LENGTH: Final = 253
+_REMEMBERED: Final = 1_024
+"""The inboxes of a busy instance are read again and again."""
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _V4_SPECIAL: Final = tuple(
@@ -93,7 +96,8 @@ class Url:
         return _literal(self.host)
 
 
-def parse_url(text: str, *, allow_http: bool = False, ports: Iterable[int] | None = (80, 443)) -> Url:
+@lru_cache(maxsize=_REMEMBERED)
+def parse_url(text: str, *, allow_http: bool = False, ports: frozenset[int] | None = frozenset({80, 443})) -> Url:
     """Read a URL by a grammar that leaves no two parsers anything to disagree on. Raises Blocked.
 
     `ports` are those that may be named; None means all. IP literals pass here; the `Policy` decides on them.
@@ -157,6 +161,7 @@ def _v4_host(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _literal(host: str) -> Address | None:
     try:
         return ip_address(host)
