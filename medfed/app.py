@@ -72,7 +72,8 @@ class _Application:
         request = Request(scope, receive)
         path: str = scope["path"]
         cross_origin = CORS_HEADERS if allows_other_origins(path) else {}
-        route, parameters, methods = self._router.find(scope["method"], path)
+        # No name holds a NUL, and not every database can be asked for one.
+        route, parameters, methods = self._router.find(scope["method"], path) if "\0" not in path else (None, {}, ())
         if route is not None and route.path in self._pages and wants_page(request):
             route = self._pages[route.path]
         if scope["method"] == "OPTIONS" and route is None and (methods or cross_origin):

@@ -24,6 +24,7 @@ from medfed.domain.accounts import (
 from medfed.kernel.clock import DAY
 from medfed.kernel.errors import Forbidden, Gone, Invalid
 from medfed.kernel.html import neutralise
+from medfed.kernel.paging import id_of
 from medfed.kernel.secrets import same_secret
 from medfed.notifications.mail import Letter, post_letter
 from medfed.storage import accounts, moderation
@@ -237,13 +238,14 @@ def confirmation_token(here: Here, member: Member) -> str:
 
 async def confirm(tx: Transaction, here: Here, token: str) -> Member:
     """Confirm the address that a token was sent to. Raises Invalid, and Gone when it was used or is too old."""
-    id_, until, mac = [*token.split("."), "", "", ""][:3]
-    if not (id_.isascii() and id_.isdigit() and until.isascii() and until.isdigit() and len(token) < 200):
+    first, second, mac = [*token.split("."), "", "", ""][:3]
+    id_, until = id_of(first), id_of(second)
+    if id_ is None or until is None:
         raise Invalid("this is not a confirmation link")
-    member = await accounts.find_member(tx, int(id_))
-    if member is None or not same_secret(_confirmation_mac(here, member, int(until)), mac):
+    member = await accounts.find_member(tx, id_)
+    if member is None or not same_secret(_confirmation_mac(here, member, until), mac):
         raise Invalid("this is not a confirmation link")
-    if int(until) < here.now():
+    if until < here.now():
         raise Gone("this link has expired; ask for a new one")
     if not await accounts.confirm(tx, member.account.id, here.now()):
         raise Gone("this link was used already")

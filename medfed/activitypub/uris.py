@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from medfed.kernel.paging import id_of
+
 _PLAIN: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]*:[0-9a-f:.]*")
 """A name of A-labels, an IPv4 or an IPv6 address; `urlsplit` has put it into lower case."""
 
@@ -126,7 +128,7 @@ class Uris:
         if not marker:
             page = self._path_under(uri, "/@") or ""
             _, _, number = page.partition("/")
-        return int(number) if number.isascii() and number.isdigit() else None
+        return id_of(number)
 
     def _path_under(self, uri: str, prefix: str) -> str | None:
         start = self.base + prefix

@@ -12,11 +12,12 @@ from medfed.api import auth
 from medfed.api.auth import Caller, Who
 from medfed.api.limits import OF_ADDRESS, OF_MEMBER, OF_TOKEN, RATES, Limit, Limiter, Rate
 from medfed.api.paging import links
-from medfed.api.params import LARGEST_ID, Params, read_params
+from medfed.api.params import Params, read_params
 from medfed.domain.accounts import Account, Member
 from medfed.edge import Json, Route, client_address, instance_of, network_of
 from medfed.instance import Instance
 from medfed.kernel.errors import NotFound, Refused, Unauthenticated
+from medfed.kernel.paging import id_of
 from medfed.storage.database import Store
 
 PRIVATE: Final[Mapping[str, str]] = {"cache-control": "private, no-store", "vary": "Authorization, Accept, Origin"}
@@ -69,10 +70,10 @@ class Call:
 
     def id(self, name: str = "id") -> int:
         """An id in the path. Raises NotFound when it cannot be one."""
-        text = self.part(name)
-        if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > LARGEST_ID:
+        id_ = id_of(self.part(name))
+        if id_ is None:
             raise NotFound("there is nothing of this id")
-        return int(text)
+        return id_
 
     def count(self, limit: Limit) -> None:
         """Count what only some calls of an endpoint cost. Raises TooMany."""

@@ -13,7 +13,6 @@ from medfed.api.calls import Call
 from medfed.api.entities import Entity
 from medfed.api.models import Acceptance, CaseEdit, CaseForm, Requires, StageChange
 from medfed.api.paging import address_of, limit_of
-from medfed.api.params import LARGEST_ID
 from medfed.cases import discuss
 from medfed.domain.accounts import Account
 from medfed.domain.cases import STAGES, TEXTS, Case, CaseDraft, Identifying
@@ -24,7 +23,7 @@ from medfed.domain.posts import Post, Requirement
 from medfed.edge import Json
 from medfed.kernel.clock import iso_millis
 from medfed.kernel.errors import Invalid, NotFound
-from medfed.kernel.paging import LARGEST, Page
+from medfed.kernel.paging import LARGEST, Page, id_of
 from medfed.posts import read
 from medfed.storage import accounts, cases, credentials, posts
 from medfed.storage.database import Transaction, View
@@ -112,9 +111,10 @@ def _requirement(one: Requires | None) -> Requirement | None:
 
 
 def _ids(texts: Sequence[str]) -> tuple[int, ...]:
-    if any(not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > LARGEST_ID for text in texts):
+    ids = [id_of(text) for text in texts]
+    if None in ids:
         raise Invalid("media_ids: not ids", {"media_ids": "not ids"})
-    return tuple(dict.fromkeys(int(text) for text in texts))
+    return tuple(dict.fromkeys(id_ for id_ in ids if id_ is not None))
 
 
 async def list_cases(call: Call) -> Response:

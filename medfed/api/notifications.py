@@ -13,7 +13,7 @@ from medfed.api.paging import limit_of, page_of
 from medfed.domain.notifications import GROUPED, OURS, Notification, NotificationGroup, NotificationKind
 from medfed.edge import Json
 from medfed.kernel.errors import NotFound
-from medfed.kernel.paging import Page
+from medfed.kernel.paging import Page, id_of
 from medfed.storage import notifications
 from medfed.storage.database import Transaction, View
 
@@ -189,11 +189,10 @@ async def _group(view: View, call: Call) -> list[Entity]:
 
 def _parsed(call: Call) -> tuple[str, int]:
     kind, _, number = call.part("group").partition("-")
-    if kind not in ("ungrouped", *GROUPED) or not (number.isascii() and number.isdigit()):
+    id_ = id_of(number)
+    if kind not in ("ungrouped", *GROUPED) or id_ is None:
         raise NotFound("there is no such group")
-    if len(number) > 18:
-        raise NotFound("there is no such group")
-    return kind, int(number)
+    return kind, id_
 
 
 def _results(shown: Sequence[_Shown], *, partial: bool) -> Entity:

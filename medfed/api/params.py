@@ -13,12 +13,12 @@ from starlette.requests import Request
 from medfed.edge import read_body, read_json
 from medfed.kernel import limits
 from medfed.kernel.errors import Invalid, Malformed, Unsupported
+from medfed.kernel.paging import LARGEST
 
 FIELDS: Final = 1_000
 FILES: Final = 4
 TEXT: Final = 100_000
 """The longest text, in characters, that any parameter may have."""
-LARGEST_ID: Final = 2**63 - 1
 
 _DEPTH: Final = 4
 _KEY: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
@@ -83,7 +83,7 @@ class Params:
             return False
         raise self._invalid(name, "must be true or false")
 
-    def number(self, name: str, default: int, *, least: int = 0, most: int = LARGEST_ID) -> int:
+    def number(self, name: str, default: int, *, least: int = 0, most: int = LARGEST) -> int:
         """A whole number, not less than `least` and not more than `most`."""
         value = self._single(name)
         if value is None or value == "":
@@ -159,7 +159,7 @@ class Params:
 
     def _id(self, name: str, value: object) -> int:
         number = _whole(value)
-        if number is None or not 0 <= number <= LARGEST_ID:
+        if number is None or not 0 <= number <= LARGEST:
             raise self._invalid(name, "must be an id")
         return number
 

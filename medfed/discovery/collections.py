@@ -14,7 +14,7 @@ from medfed.domain.accounts import Account
 from medfed.domain.posts import Post
 from medfed.edge import activity_json, instance_of
 from medfed.kernel.errors import NotFound
-from medfed.kernel.paging import LARGEST, Page
+from medfed.kernel.paging import LARGEST, Page, id_of
 from medfed.posts.publish import whole_of
 from medfed.storage import accounts, groups, outbox, posts, relations, timelines
 from medfed.storage.database import View
@@ -183,5 +183,4 @@ async def audience(_request: Request) -> Response:
 
 def _number(request: Request, name: str) -> int | None:
     """Where a page begins; None when the collection itself is asked for."""
-    value = request.query_params.get(name, "")
-    return min(int(value), LARGEST) if value.isascii() and value.isdigit() and len(value) <= 19 else None
+    return id_of(request.query_params.get(name, ""))

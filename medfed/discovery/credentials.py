@@ -14,6 +14,7 @@ from medfed.discovery.documents import local_account
 from medfed.domain.peers import Level
 from medfed.edge import ACTIVITY_TYPE, VARY, instance_of
 from medfed.kernel.errors import NotFound, PolicyRefusal
+from medfed.kernel.paging import id_of
 from medfed.kernel.secrets import hash_token
 from medfed.storage import credentials, issuer
 from medfed.verification.issuer import document
@@ -85,7 +86,7 @@ def _tagged(request: Request, body: bytes, media_type: str, headers: Mapping[str
 
 
 def _number(request: Request) -> int:
-    text = request.path_params["id"]
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+    number = id_of(request.path_params["id"])
+    if number is None:
         raise NotFound("there is nothing here")
-    return min(int(text), 2**63 - 1)
+    return number

@@ -13,6 +13,7 @@ from medfed.domain.accounts import Account
 from medfed.edge import activity_bytes, activity_json, instance_of, wants_page
 from medfed.instance import Instance, Shown
 from medfed.kernel.errors import Gone, NotFound
+from medfed.kernel.paging import id_of
 from medfed.posts.publish import whole_of
 from medfed.storage import accounts, consents, groups, outbox, posts
 from medfed.storage.database import View
@@ -71,8 +72,9 @@ async def post(request: Request) -> Response:
     """GET /users/NAME/posts/ID: a post, for those who sign and may read it, and nothing for anybody else (M12)."""
     instance = instance_of(request)
     username, id_ = request.path_params["username"], request.path_params["id"]
-    if wants_page(request) and id_.isdigit():
-        return _to_page(instance.here.uris.post_page(username, int(id_)))
+    number = id_of(id_)
+    if wants_page(request) and number is not None:
+        return _to_page(instance.here.uris.post_page(username, number))
     who = await require_asker(request)
     uri = f"{instance.here.uris.actor(username)}/posts/{id_}"
     async with instance.store.view() as view:
@@ -127,10 +129,9 @@ async def authorization(request: Request) -> Response:
     instance = instance_of(request)
     who = await require_asker(request)
     author_uri = instance.here.uris.actor(request.path_params["username"])
-    id_ = request.path_params["id"]
-    is_id = id_.isascii() and id_.isdigit() and len(id_) < 20
+    id_ = id_of(request.path_params["id"])
     async with instance.store.view() as view:
-        consent = await consents.find(view, int(id_)) if is_id else None
+        consent = await consents.find(view, id_) if id_ is not None else None
         post = await posts.find(view, consent.post_id) if consent is not None else None
         if consent is None or post is None or not await may_fetch(view, instance, who, post):
             raise NotFound("there is no such authorization")

@@ -12,6 +12,7 @@ from medfed.edge import Route, instance_of
 from medfed.instance import Instance
 from medfed.kernel import limits
 from medfed.kernel.errors import NotFound, RemoteGone, RemoteRefused
+from medfed.kernel.paging import id_of
 from medfed.media import links
 from medfed.media.blobs import mime_of
 from medfed.net.fetch import require_success
@@ -50,7 +51,7 @@ class Media:
         """GET /media/peer/ID: the image that a peer's post refers to."""
         instance, id_ = instance_of(request), request.path_params["id"]
         async with instance.store.view() as view:
-            attachment = await posts.find_attachment_by_id(view, int(id_)) if id_.isdigit() else None
+            attachment = await posts.find_attachment_by_id(view, id_of(id_) or 0)
             post = await posts.find(view, attachment.post_id) if attachment and attachment.post_id else None
         if attachment is None or post is None or not attachment.remote_url:
             raise NotFound("there is no such file")
@@ -63,7 +64,7 @@ class Media:
         """GET /media/account/ID: the avatar of a peer's account (or, ?header, its header)."""
         instance, id_ = instance_of(request), request.path_params["id"]
         async with instance.store.view() as view:
-            account = await accounts.find(view, int(id_)) if id_.isdigit() else None
+            account = await accounts.find(view, id_of(id_) or 0)
         if account is None or account.local or not account.active:
             raise NotFound("there is no such picture")
         source = account.header if "header" in request.query_params else account.avatar
@@ -75,7 +76,7 @@ class Media:
         """GET /media/emoji/ID: the picture of a peer's custom emoji."""
         instance, id_ = instance_of(request), request.path_params["id"]
         async with instance.store.view() as view:
-            known = await emojis.find(view, int(id_)) if id_.isdigit() and len(id_) < 20 else None
+            known = await emojis.find(view, id_of(id_) or 0)
         if known is None or instance.levels.is_blocked(known[0]):
             raise NotFound("there is no such picture")
         return await self._through(instance, known[1], is_open=True, lasting=False)

@@ -4,6 +4,15 @@ from dataclasses import dataclass
 from typing import Final
 
 LARGEST: Final = 2**63 - 1
+_DIGITS: Final = len(str(LARGEST))
+
+
+def id_of(text: str) -> int | None:
+    """The id that an address or a form writes in decimal; None for what is none, or larger than any."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        return None
+    id_ = int(text)
+    return id_ if id_ <= LARGEST else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from medfed.activitypub.here import Here
 from medfed.domain.posts import Attachment
 from medfed.kernel.clock import MINUTE, Millis
 from medfed.kernel.errors import NotFound
+from medfed.kernel.paging import id_of
 from medfed.kernel.secrets import same_secret
 
 LIFETIME: Final = 5 * MINUTE
@@ -38,11 +39,12 @@ def picture(here: Here, account_id: int, source: str, *, local: bool) -> str:
 def viewer_of(here: Here, name: str, token: str) -> int:
     """The account that a token shows the file `name` to now. Raises NotFound."""
     until, viewer, mac = [*token.split("."), "", "", ""][:3]
-    if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in (until, viewer)):
+    ends, viewer_id = id_of(until), id_of(viewer)
+    if ends is None or viewer_id is None:
         raise NotFound("there is no such file")
-    if int(until) < here.now() or not same_secret(mac, _mac(here, name, int(viewer), int(until))):
+    if ends < here.now() or not same_secret(mac, _mac(here, name, viewer_id, ends)):
         raise NotFound("there is no such file")
-    return int(viewer)
+    return viewer_id
 
 
 def _own(here: Here, key: str, restricted_to: int | None) -> str:

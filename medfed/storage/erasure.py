@@ -71,7 +71,7 @@ _OWN: Final = (
 _ERASED = sql(
     "SELECT deleted_at AS at, uri, actor_uri FROM tombstone WHERE deleted_at >= :since ORDER BY deleted_at LIMIT :limit"
 )
-_NEWEST = sql("SELECT COALESCE(MAX(deleted_at), 0) FROM tombstone")
+_NEWEST = sql("SELECT MAX(deleted_at) FROM tombstone")
 _FORGET_KEYS = sql(
     """
     DELETE FROM account_key
@@ -119,7 +119,7 @@ async def erased(view: View, since: Millis, limit: int) -> list[Erased]:
 
 async def newest(view: View) -> Millis:
     """When something was last erased; 0: never."""
-    return int(await view.value(_NEWEST))
+    return int(await view.value(_NEWEST) or 0)
 
 
 async def forget_keys(tx: Transaction, before: Millis) -> int:

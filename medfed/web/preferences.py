@@ -9,6 +9,7 @@ from medfed.accounts import passwords, profile, sessions
 from medfed.domain.accounts import Account
 from medfed.domain.interactions import QUOTE_CHOICES
 from medfed.kernel.errors import Invalid, TooLarge, Unauthenticated, Unsupported
+from medfed.kernel.paging import id_of
 from medfed.storage import accounts, oauth
 from medfed.storage.database import Transaction, View
 from medfed.web.problems import in_words, reason
@@ -219,8 +220,9 @@ async def end_session(visit: Visit) -> Response:
 
 
 async def _end(tx: Transaction, visit: Visit, account: Account, ended: str) -> None:
-    if ended.startswith("a") and ended[1:].isascii() and ended[1:].isdigit() and len(ended) < 20:
-        await oauth.revoke_app(tx, account.id, int(ended[1:]), visit.now)
+    app_id = id_of(ended.removeprefix("a"))
+    if ended.startswith("a") and app_id is not None:
+        await oauth.revoke_app(tx, account.id, app_id, visit.now)
     for each in await oauth.sessions_of(tx, account.id, visit.now):
         if ended == f"s{each.token_hash[:16]}":
             await oauth.end_session(tx, each.token_hash)

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive
 from medfed.edge import check_announced
 from medfed.kernel import limits
 from medfed.kernel.errors import Malformed, NotFound, TooLarge, Unsupported
-from medfed.kernel.paging import LARGEST
+from medfed.kernel.paging import id_of
 
 _FIELDS: Final = 200
 _FILES: Final = 8
@@ -52,9 +52,10 @@ class Sent:
 
 
 def _id(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= LARGEST):
+    id_ = id_of(value)
+    if id_ is None:
         raise Malformed("that is not an id")
-    return int(value)
+    return id_
 
 
 def clean(text: str) -> str:
@@ -64,9 +65,10 @@ def clean(text: str) -> str:
 
 def number(text: str) -> int:
     """The id in a path. Raises NotFound for what is none."""
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= LARGEST):
+    id_ = id_of(text)
+    if not id_:
         raise NotFound("there is no such page")
-    return int(text)
+    return id_
 
 
 def own_path(text: str, default: str = "/") -> str:

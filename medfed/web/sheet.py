@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse, Response
 
-from medfed.kernel.paging import Page
+from medfed.kernel.paging import Page, id_of
 from medfed.storage import accounts, notifications, peers
 from medfed.storage.database import View
 from medfed.verification.standing import states_for
@@ -148,15 +148,11 @@ def _flash(visit: Visit) -> FlashView | None:
 def asked_page(visit: Visit, limit: int = PER_PAGE) -> Page:
     """Which part of a list the address asks for: `older` than an id, or `newer`. Nonsense is the first page."""
     older, newer = visit.sent.text("older"), visit.sent.text("newer")
-    if _is_id(older):
-        return Page(limit=limit, max_id=int(older))
-    if _is_id(newer):
-        return Page(limit=limit, min_id=int(newer))
+    if (below := id_of(older)) is not None:
+        return Page(limit=limit, max_id=below)
+    if (above := id_of(newer)) is not None:
+        return Page(limit=limit, min_id=above)
     return Page(limit=limit)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < len(text) < 19
 
 
 def paging(visit: Visit, wanted: Page, ids: list[int], **kept: str) -> PagingView:

@@ -12,7 +12,7 @@ from medfed.domain.credentials import CredentialState
 from medfed.domain.peers import Level, Peer, effective
 from medfed.domain.trust import Effects, StandingChange, TrustPolicy, host_of
 from medfed.kernel.errors import Invalid, Malformed, NotFound
-from medfed.kernel.paging import Page
+from medfed.kernel.paging import Page, id_of
 from medfed.moderation import report as reporting
 from medfed.moderation import sanction
 from medfed.posts import publish
@@ -418,7 +418,7 @@ async def audit_page(visit: Visit) -> Response:
 
 async def _rows(view: View, visit: Visit, found: Sequence[AuditEntry]) -> tuple[AuditRowView, ...]:
     subjects = {each.subject for each in found}
-    ids = {int(subject) for subject in subjects if subject.isascii() and subject.isdigit() and len(subject) < 19}
+    ids = {id_ for subject in subjects if (id_ := id_of(subject)) is not None}
     by_id = await accounts.find_many(view, ids)
     by_uri = await accounts.find_by_uris(view, {each for each in subjects if each.startswith(("http:", "https:"))})
     named = {str(id_): f"@{account.acct}" for id_, account in by_id.items()}

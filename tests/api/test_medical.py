@@ -14,6 +14,7 @@ from medfed.storage import accounts, credentials
 from medfed.verification import consent
 from medfed.verification.attest import Statement, attest
 from tests.api.client import Answer, Client, signed_in
+from tests.support.stranger import Stranger
 from tests.support.world import Site, a_world
 
 CASES = "/api/medfed/v1/cases"
@@ -430,3 +431,37 @@ async def test_images_of_a_suspended_author_are_served_no_more(
     async with lyon.instance.store.transaction("suspend") as tx:
         await accounts.suspend(tx, int(dupont.id), lyon.instance.here.now())
     assert (await anybody.get(path)).status == 404
+
+
+@pytest.mark.case("H10")
+async def test_nobody_chooses_what_the_images_of_peers_are_fetched_from(lyon: Site, anybody: Client) -> None:
+    """A picture is named by a number that we gave; addresses, sizes and other parameters change nothing."""
+    alice = Stranger(lyon.world, "good.test").person("alice", icon={"type": "Image", "url": "https://files.test/a.png"})
+    fetched: list[str] = []
+
+    async def files(scope: Any, _receive: Any, send: Any) -> None:
+        fetched.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"image/png")]})
+        await send({"type": "http.response.body", "body": b"pixels"})
+
+    for host in ("files.test", "victim.test"):
+        lyon.world.internet.register(host, files)
+    account = await lyon.instance.lookup.actor(alice.uri)
+    path = f"/media/account/{account.id}"
+    own = f"https://lyon.test{path}"
+    for query in ({}, {"url": "https://victim.test/"}, {"url": own}, {"width": "100000"}, {"static": "1"}):
+        answer = await anybody.get(path, **query)
+        assert (answer.status, answer.body) == (200, b"pixels")
+    assert fetched == ["/a.png"]
+    for wrong in (
+        "https://victim.test/a.png",
+        "https%3A%2F%2Fvictim.test%2Fa.png",
+        "0",
+        "-1",
+        "9" * 30,
+        "..",
+        "%2e%2e",
+    ):
+        assert (await anybody.get(f"/media/account/{wrong}")).status == 404, wrong
+        assert (await anybody.get(f"/media/peer/{wrong}")).status == 404, wrong
+    assert fetched == ["/a.png"]
