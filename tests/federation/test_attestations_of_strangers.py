@@ -16,6 +16,7 @@ from medfed.domain.credentials import CredentialState, StatusEntry
 from medfed.domain.peers import Level
 from medfed.kernel.clock import DAY, HOUR, MINUTE
 from medfed.kernel.errors import MedfedError
+from medfed.verification import policy
 from tests.federation.test_attestations import everything, looks_again, shown, state
 from tests.support.stranger import Puppet, Stranger
 from tests.support.world import Site, World, a_world
@@ -294,3 +295,25 @@ async def test_limited_peers_neither_offer_nor_ask() -> None:
             await scene.lille.instance.recogniser.receive_offer(
                 bob.id, uri=f"{BASE}/credentials/9", offer_uri="x", issuer_actor=scene.alice.uri
             )
+
+
+@pytest.mark.case("C14", "N06")
+async def test_a_list_by_a_key_that_is_revoked_here_clears_nothing() -> None:
+    async with a_scene() as scene:
+        honest, stolen = scene.key, generate_ed25519()
+        methods = {honest: f"{DID}#key-1", stolen: f"{DID}#key-2"}
+        scene.keys(*(wire.IssuerKey(id=methods[key], public=key.public.multikey) for key in (honest, stolen)))
+        scene.bits.set(5)
+        scene.lists()
+        assert await scene.becomes() is CredentialState.REVOKED
+        await scene.world.pass_time(HOUR)
+        scene.bits.clear(5)
+        for purpose, url in LISTS.items():
+            forger = wire.Issuer(did=DID, name="Society", method=methods[stolen], key=stolen)
+            forged = wire.status_list(url, purpose, scene.bits, forger, now=scene.world.clock.now())  # type: ignore[arg-type]
+            scene.issuer.serves(url.removeprefix(BASE), forged)
+        async with scene.lille.instance.store.transaction("revoke key") as tx:
+            await policy.revoke_key(tx, scene.lille.instance.here, stolen.public.multikey, by="test")
+        await looks_again(scene.lille, scene.alice.handle)
+        await scene.world.pass_time(HOUR)
+        assert await scene.becomes() is CredentialState.REVOKED

@@ -1,5 +1,6 @@
 """Keys change and people stay: in good time, with both keys believed for a while; or at once, when one was stolen."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -14,6 +15,7 @@ from medfed.domain import policies
 from medfed.domain.accounts import Account, AccountKey
 from medfed.domain.credentials import CredentialState
 from medfed.domain.peers import Level
+from medfed.instance import open_instance
 from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND
 from medfed.kernel.errors import Gone, Invalid, Misconfigured
 from medfed.net.message import OutgoingRequest
@@ -23,6 +25,7 @@ from medfed.verification import consent, policy
 from medfed.verification.rotate import Rotated, rotate_keys
 from tests.federation.conftest import Open
 from tests.federation.test_attestations import attests, shown, state
+from tests.support.databases import PostgresServer
 from tests.support.stranger import PUBLIC, Document, Stranger, get_letter, signed
 from tests.support.world import Site, World, a_world, some_keys
 
@@ -528,3 +531,28 @@ async def test_proofs_by_a_revoked_key_are_refused(open_world: Open) -> None:
         assert await passes_on("<p>1</p>") == 202
         await revokes(lyon, alice.ed25519.public.multikey)
         assert await passes_on("<p>2</p>") == 401
+
+
+@pytest.mark.case("C14", "C18")
+async def test_every_process_hears_of_new_keys_and_of_revoked_ones_at_once(postgres: PostgresServer) -> None:
+    url = await postgres.create()
+    async with a_world("lyon.test", databases=[url]) as world:
+        lyon = world["lyon.test"]
+        alice, bob = await lyon.member("alice"), Stranger(world, "peer.test").person("bob")
+        assert (await bob.sends(lyon, bob.create("<p>1</p>"))).status == 202
+        world.clock.advance(HOUR)
+        ours, settings = lyon.instance.here, lyon.instance.settings
+        async with open_instance(
+            settings, role="server", clock=world.clock, transport=world.internet, vault=ours.vault, durable=False
+        ) as other:
+            assert (await other.keyring.both(alice.id)).rsa[0] == f"{alice.uri}#main-key"
+            assert await other.identifier.find(bob.key_id) is not None
+            await rotates(lyon, alice, compromised=True)
+            await revokes(lyon, bob.rsa.public.multikey)
+            # The clock stands still, so that nothing that is remembered grows old: it has to be told.
+            async with asyncio.timeout(1):
+                while (await other.keyring.both(alice.id)).rsa[0] != f"{alice.uri}#main-key-2":  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                while await other.identifier.find(bob.key_id) is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+    await postgres.drop(url)
