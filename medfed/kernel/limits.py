@@ -75,6 +75,8 @@ TAGS: Final = 100
 ATTACHMENTS_IN: Final = 16
 MENTIONS: Final = 50
 EXCERPT: Final = 500
+REQUESTS_WAITING: Final = 20
+"""Of one account to one member, to quote; whoever asks more often before an answer is refused."""
 POLICY_ENTRIES: Final = 50
 """Who is named in one list of an interaction policy; whoever comes after is not."""
 CONTENT_IN: Final = 500 * KIB

@@ -13,6 +13,7 @@ from medfed.activitypub.uris import same_origin
 from medfed.domain.accounts import Account
 from medfed.domain.interactions import Consent, ConsentState, Deed, Leave
 from medfed.domain.posts import AS_PUBLIC, REFUSED, Post, Quote, QuoteState
+from medfed.kernel import limits
 from medfed.kernel.errors import Forbidden, NotFound, OriginMismatch
 from medfed.notifications.notify import notify
 from medfed.posts import permission, publish
@@ -60,6 +61,8 @@ async def requested(
     if consent is None:
         given = await permission.ask(tx, actor, post, deed)
         state = _AT_ONCE[given]
+        if state == "waiting" and await consents.count_waiting(tx, author.id, actor.id) >= limits.REQUESTS_WAITING:
+            state = "refused"
         consent = _new(here, post, actor, deed, object_uri, request_uri, excerpt, state)
         if state == "refused":
             # Not kept: the author may change their mind, and the next request be granted.

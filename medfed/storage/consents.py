@@ -25,6 +25,12 @@ _OF = sql(
     f"SELECT {_COLUMNS} FROM consent c WHERE c.post_id = :post_id AND c.deed = :deed AND c.object_uri = :object_uri"
 )
 _WAITING = Paged(f"SELECT {_COLUMNS} FROM consent c WHERE c.author_id = :author_id AND c.state = 'waiting'", "c.id")
+_COUNT_WAITING = sql(
+    """
+    SELECT COUNT(*) FROM consent c
+    WHERE c.account_id = :account_id AND c.author_id = :author_id AND c.state = 'waiting'
+    """
+)
 _DECIDE = sql("UPDATE consent SET state = :state WHERE id = :id AND state = :before")
 
 
@@ -48,6 +54,11 @@ async def of(view: View, post_id: int, deed: Deed, object_uri: str) -> Consent |
 async def waiting(view: View, author_id: int, page: Page) -> list[Consent]:
     """What an author is still asked, newest first."""
     return [_consent(row) for row in await _WAITING.rows(view, page, author_id=author_id)]
+
+
+async def count_waiting(view: View, author_id: int, account_id: int) -> int:
+    """How many requests of one account wait for the same author."""
+    return int(await view.value(_COUNT_WAITING, author_id=author_id, account_id=account_id) or 0)
 
 
 async def decide(tx: Transaction, id_: int, *, before: ConsentState, state: ConsentState) -> bool:

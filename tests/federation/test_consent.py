@@ -304,6 +304,19 @@ async def test_a_request_for_what_another_says_or_for_another_post_is_refused() 
         assert (await bob.tells(lyon, theirs)).startswith("refused")
 
 
+async def test_who_asks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medfed.kernel.limits.REQUESTS_WAITING", 2)
+    async with a_world("lyon.test") as world:
+        lyon, alice = await _peer(world)
+        ours = await lyon.publishes("dr-roy", "Bonjour", quotable_by="ask")
+        became = [
+            await alice.tells(lyon, alice.activity("QuoteRequest", ours.uri, instrument=f"{alice.home.base}/notes/{n}"))
+            for n in range(3)
+        ]
+        assert became == ["done: waiting", "done: waiting", "done: refused"]
+        assert len(await _waiting(lyon, "dr-roy")) == 2
+
+
 # ── likes, answers and boosts ────────────────────────────────────────────────────────────────────────────────
 
 
