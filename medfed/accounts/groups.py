@@ -23,15 +23,24 @@ async def create(
     keys: NewKeys,
     title: str,
     about: str = "",
+    closed: bool = False,
     moderated: bool = False,
     moderators: Iterable[Account] = (),
     by: str,
 ) -> Account:
-    """Make a group; audited. `moderated`: only its moderators begin discussions. Raises Invalid."""
+    """Make a group; audited. `closed`: only members read it, and moderators let people in; what it is called is for
+    them, too. `moderated`: only its moderators begin discussions. Raises Invalid.
+    """
     account = await register_group(tx, here, username=username, keys=keys)
-    await groups.add(tx, Group(account_id=account.id, moderated=moderated, created_at=here.now()))
-    edited = await profile.edit(tx, here, levels, account, ProfileEdit(display_name=title, bio=about))
-    detail = {"moderated": moderated}
+    change = ProfileEdit(display_name=title, bio=about)
+    profile.check(change)
+    kept = {"title": title, "about": about} if closed else {}
+    if closed:
+        change = ProfileEdit(locked=True, discoverable=False)
+    now = here.now()
+    await groups.add(tx, Group(account_id=account.id, closed=closed, moderated=moderated, created_at=now, **kept))
+    edited = await profile.edit(tx, here, levels, account, change)
+    detail = {"closed": closed, "moderated": moderated}
     await moderation.record(tx, at=here.now(), actor=by, action="group.create", subject=username, detail=detail)
     for each in moderators:
         await appoint(tx, here, edited.account, each, by=by)

@@ -107,7 +107,7 @@ async def prefer(
 
 
 def _changed(here: Here, account: Account, change: ProfileEdit) -> Account:
-    _check(change)
+    check(change)
     bio = account.summary_source if change.bio is None else change.bio.strip()
     return replace(
         account,
@@ -130,7 +130,8 @@ def _kept(wanted: T | None, present: T) -> T:
     return present if wanted is None else wanted
 
 
-def _check(change: ProfileEdit) -> None:
+def check(change: ProfileEdit) -> None:
+    """Raises Invalid for what is too long."""
     problems: dict[str, str] = {}
     if change.display_name is not None and text.length(change.display_name) > DISPLAY_NAME:
         problems["display_name"] = f"at most {DISPLAY_NAME} characters"

@@ -73,7 +73,8 @@ def actor(
     else:
         document["alsoKnownAs"] = [uris.did]
     if group is not None:
-        document["attributedTo"] = uris.moderators(account.uri)
+        if not group.closed:
+            document["attributedTo"] = uris.moderators(account.uri)
         document["postingRestrictedToMods"] = group.moderated
     return with_context(document | _optional(uris, account), contexts.ACTOR)
 
@@ -133,6 +134,8 @@ class Whole:
     poll: Poll | None = None
     case: Case | None = None
     accepted_uri: str = ""
+    members_uri: str = ""
+    """The followers of the closed group that it is for."""
     context_uri: str = ""
     """The collection of the conversation, on the server of its first post (FEP-7888)."""
     quote: Quote | None = None
@@ -146,7 +149,7 @@ def addressees(whole: Whole) -> Addressing:
         whole.post.visibility,
         followers_uri=whole.author.followers_uri,
         mentions=[mention.uri for mention in whole.mentions],
-        audience_uri=whole.post.audience_uri,
+        audience_uri=whole.members_uri or whole.post.audience_uri,
     )
 
 
@@ -210,17 +213,20 @@ def _interactions(whole: Whole, to: Addressing) -> Rendered:
     """Who may do what with a post: what its author says, else whoever may read it may like and answer it.
 
     What is open is passed on by anybody, what is closed by nobody else, and that is never quoted (D17). The author, and
-    for answers who is mentioned, may in any case; GoToSocial wants them named.
+    for answers who is mentioned, may in any case; GoToSocial wants them named. Who is in a closed group only the group
+    knows: what the author of a post in one does not narrow is not said.
     """
     policy, author, is_open = whole.post.policy, whole.author.uri, whole.post.is_open
     readers = Rule(automatic=(AS_PUBLIC,) if is_open else (*to.to, *to.cc))
     mentioned = [mention.uri for mention in whole.mentions]
-    return {
+    said = {
         "canLike": _rule(policy.like or readers, author),
         "canReply": _rule(policy.reply or readers, author, *mentioned),
         "canAnnounce": _rule(policy.boost or readers if is_open else Rule(), author),
         "canQuote": _rule(policy.quote or Rule() if is_open else Rule(), author),
     }
+    unsaid = {"canLike": policy.like, "canReply": policy.reply} if whole.post.visibility == "group" else {}
+    return {name: rule for name, rule in said.items() if unsaid.get(name, Rule()) is not None}
 
 
 def _rule(rule: Rule, *always: str) -> Rendered:

@@ -24,7 +24,7 @@ from medfed.kernel.errors import Malformed, NotFound, RemoteFailure, Unauthentic
 from medfed.kernel.paging import Page
 from medfed.kernel.text import fold_hashtag
 from medfed.posts import featured, read
-from medfed.storage import accounts, oauth, relations, timelines
+from medfed.storage import accounts, groups, oauth, relations, timelines
 from medfed.storage.database import View
 
 MANY: Final = 40
@@ -219,6 +219,10 @@ async def _related(call: Call, related: Callable[[View, int, Page], Awaitable[Fo
     async with call.store.view() as view:
         account = await get_account(view, call)
         found = await related(view, account.id, page) if call.viewer is not None else []
+        if call.viewer is not None and call.viewer.id != account.id:
+            # Who is in a closed group is for its members (M11), seen from either side.
+            open_ = await groups.without_closed(view, [account.id, *(id_ for _, id_ in found)], but_of=call.viewer.id)
+            found = [each for each in found if each[1] in open_ and account.id in open_]
         return await account_page(view, call, found)
 
 

@@ -31,6 +31,7 @@ VISIBILITIES: Final[Mapping[Visibility, ClientVisibility]] = {
     "unlisted": "unlisted",
     "followers": "private",
     "verified": "private",
+    "group": "private",
     "direct": "direct",
 }
 """Our words for audiences, in the words that clients know; `medfed.visibility` says which it really is."""

@@ -13,7 +13,7 @@ from medfed.domain.accounts import Account
 from medfed.edge import Json
 from medfed.kernel.errors import NotFound
 from medfed.relations import follow as relating
-from medfed.storage import accounts, relations
+from medfed.storage import accounts, groups, relations
 from medfed.storage.database import Transaction
 
 RELATIONSHIPS: Final = 200
@@ -33,7 +33,8 @@ async def familiar_followers(call: Call) -> Response:
     """Who among those whom the member follows follows an account, too."""
     ids = call.params.ids("id")[:MANY]
     async with call.store.view() as view:
-        familiar = await relations.familiar_followers(view, call.account.id, ids)
+        open_ = await groups.without_closed(view, ids, but_of=call.account.id)
+        familiar = await relations.familiar_followers(view, call.account.id, open_)
         known = {
             str(one["id"]): one
             for one in await present.accounts_by_id(

@@ -30,6 +30,7 @@ def group() -> None:
 @_NAME
 @click.option("--title", required=True, help="What it is called, such as Cardiologie, Lyon.")
 @click.option("--about", default="", help="What it is about.")
+@click.option("--closed", is_flag=True, help="Only members read it, and see who is in it; moderators let people in.")
 @click.option("--moderated", is_flag=True, help="Only moderators begin discussions.")
 @click.option("--moderator", "moderators", multiple=True, metavar="USERNAME", help="Who moderates it; may be repeated.")
 @json_option
@@ -41,7 +42,14 @@ def _create(config: str, /, name: str, *, moderators: tuple[str, ...], as_json: 
 
 
 async def create_group(
-    instance: Instance, *, username: str, title: str, about: str = "", moderated: bool = False, moderators: list[str]
+    instance: Instance,
+    *,
+    username: str,
+    title: str,
+    about: str = "",
+    closed: bool = False,
+    moderated: bool = False,
+    moderators: list[str],
 ) -> dict[str, Any]:
     """Make a group. Raises Invalid, NotFound."""
     keys = await register.new_keys()
@@ -55,6 +63,7 @@ async def create_group(
             keys=keys,
             title=title,
             about=about,
+            closed=closed,
             moderated=moderated,
             moderators=chosen,
             by=BY,
@@ -68,7 +77,11 @@ async def create_group(
 def _list(config: str, *, as_json: bool) -> None:
     """The groups of this instance."""
     found = perform(config, "group.list")
-    show(found, as_json=as_json, text=lambda: table(found, "name", "title", "members", "moderated", "moderators"))
+    show(
+        found,
+        as_json=as_json,
+        text=lambda: table(found, "name", "title", "members", "closed", "moderated", "moderators"),
+    )
 
 
 async def list_groups(instance: Instance) -> list[dict[str, Any]]:
@@ -148,10 +161,11 @@ async def _facts(view: View, account: Account, group: Group) -> dict[str, Any]:
     known = await accounts.find_many(view, await groups.moderators(view, account.id))
     return {
         "name": account.username,
-        "title": account.display_name,
+        "title": group.title or account.display_name,
         "handle": account.handle,
         "uri": account.uri,
-        "members": account.followers_count,
+        "members": await relations.count_followers(view, account.id),
+        "closed": group.closed,
         "moderated": group.moderated,
         "moderators": [each.username for each in known.values()],
         "created_at": iso(group.created_at),

@@ -27,6 +27,7 @@ from medfed.delivery.hosts import (
     retry_at,
 )
 from medfed.domain.peers import Peer
+from medfed.domain.posts import RESTRICTED
 from medfed.instance import Instance
 from medfed.kernel.clock import SECOND, Millis
 from medfed.kernel.errors import MedfedError
@@ -308,7 +309,7 @@ class Deliverer:
             return Outcome(verdict="withheld", error="the peer is blocked")
         if _is_overtaken(delivery):
             return Outcome(verdict="pointless", error="the post is deleted")
-        if delivery.visibility == "verified" and not self._instance.levels.is_trusted(delivery.host):
+        if delivery.visibility in RESTRICTED and not self._instance.levels.is_trusted(delivery.host):
             return Outcome(verdict="withheld", error="the peer is no longer trusted")
         try:
             require_success(await self._post(delivery, habits))

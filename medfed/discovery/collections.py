@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medfed.activitypub import contexts, render
+from medfed.activitypub.uris import authority_of
 from medfed.discovery.asking import fetchable, may_fetch, require_asker
 from medfed.discovery.documents import local_account
 from medfed.domain.accounts import Account
@@ -41,11 +42,22 @@ async def outbox_of(request: Request) -> Response:
 
 
 async def followers(request: Request) -> Response:
-    """GET /users/NAME/followers: how many, not who (N27)."""
-    await require_asker(request)
-    async with instance_of(request).store.view() as view:
+    """GET /users/NAME/followers: how many, not who (N27); of a closed group, whether a peer has members, to its like.
+
+    `?is_follower=` an actor of that peer: `true` or `false`, as Lemmy says of private communities.
+    """
+    who = await require_asker(request)
+    instance = instance_of(request)
+    async with instance.store.view() as view:
         account = await local_account(view, request)
-    return activity_json(render.collection(account.followers_uri, total=account.followers_count))
+        group = await groups.find(view, account.id) if account.kind == "Group" else None
+        if group is None or not group.closed:
+            return activity_json(render.collection(account.followers_uri, total=account.followers_count))
+        if not instance.levels.is_trusted(who.host) or not await groups.has_member_on(view, account.id, who.host):
+            raise NotFound("there is no such collection")
+        host = authority_of(request.query_params.get("is_follower", "")[:2_000])
+        has = instance.levels.is_trusted(host) and await groups.has_member_on(view, account.id, host)
+    return Response(b"true" if has else b"false", media_type="application/json")
 
 
 async def followers_synchronization(request: Request) -> Response:
@@ -77,8 +89,9 @@ async def moderators(request: Request) -> Response:
     await require_asker(request)
     async with instance.store.view() as view:
         account = await local_account(view, request)
-        if await groups.find(view, account.id) is None:
-            raise NotFound("that is no group")
+        group = await groups.find(view, account.id)
+        if group is None or group.closed:
+            raise NotFound("that is no group that shows who moderates it")
         known = await accounts.find_many(view, await groups.moderators(view, account.id))
     items = [each.uri for each in known.values() if each.active]
     return activity_json(render.collection(instance.here.uris.moderators(account.uri), total=len(items), items=items))

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from medfed.activitypub import contexts, render
 from medfed.activitypub.stamps import stamp
-from medfed.discovery.asking import asker, may_fetch, require_asker
+from medfed.discovery.asking import asker, may_fetch, may_have, require_asker
 from medfed.domain.accounts import Account
 from medfed.edge import activity_bytes, activity_json, instance_of, wants_page
 from medfed.instance import Instance, Shown
@@ -81,8 +81,9 @@ async def post(request: Request) -> Response:
         found = await posts.find_by_uri(view, uri)
         if found is None:
             return await _buried(view, instance, who, uri)
-        if found.is_boost or not await may_fetch(view, instance, who, found):
-            raise NotFound("there is no such post")
+    if found.is_boost or not await may_have(instance, who, found):
+        raise NotFound("there is no such post")
+    async with instance.store.view() as view:
         author = await accounts.get(view, found.account_id)
         whole = await whole_of(view, instance.here, found, author)
         is_known = await posts.was_given_to(view, found.id, who.host)

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medfed.discovery.asking import asker, may_fetch
+from medfed.discovery.asking import asker, may_have
 from medfed.domain.posts import Attachment, Post
 from medfed.edge import Route, instance_of
 from medfed.instance import Instance
@@ -113,10 +113,8 @@ async def _refuse_strangers(
         await _check_link(request, instance, key, attachment, post)
         return
     who = await asker(request)
-    if who is not None and post is not None:
-        async with instance.store.view() as view:
-            if await may_fetch(view, instance, who, post):
-                return
+    if who is not None and post is not None and await may_have(instance, who, post):
+        return
     raise NotFound("there is no such file")
 
 

@@ -11,8 +11,13 @@ class Group:
     """A group of ours. Its account has its keys; its members are those who follow that account."""
 
     account_id: int
+    closed: bool = False
+    """Only members read what is written in it, and who is in it; moderators let people in."""
     moderated: bool = False
     """Only moderators begin discussions; every member may answer."""
+    title: str = ""
+    about: str = ""
+    """Of a closed group, for its members alone: its account, which everybody may see, has neither."""
     created_at: Millis = 0
 
 
@@ -30,9 +35,13 @@ class Standing:
     """The author's policy lets the group pass the post on."""
 
 
-def takes(group: Group, post: Post, standing: Standing) -> bool:
-    """The one rule of what a group passes on: what a member says to everybody, and not what others do."""
-    if standing.blocked or not standing.let or not post.is_open or post.is_boost:
+def takes(group: Group, uri: str, post: Post, standing: Standing) -> bool:
+    """The one rule of what a group passes on: what a member says to everybody, or, of a closed one, to its members.
+
+    `uri`: of the group's actor.
+    """
+    meant = post.visibility == "group" and post.audience_uri == uri if group.closed else post.is_open and standing.let
+    if standing.blocked or not meant or post.is_boost:
         return False
     if group.moderated and not standing.answers:
         return standing.moderator

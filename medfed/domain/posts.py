@@ -12,12 +12,16 @@ from medfed.kernel.clock import Millis
 AS_PUBLIC: Final = interactions.EVERYBODY
 PUBLIC_ALIASES: Final = frozenset({AS_PUBLIC, "as:Public", "Public"})
 
-Visibility: TypeAlias = Literal["public", "unlisted", "followers", "direct", "verified"]
+Visibility: TypeAlias = Literal["public", "unlisted", "followers", "direct", "verified", "group"]
+"""`group`: for the members of a closed group, whose actor `audience_uri` names, once that has the post."""
 OPEN: Final[frozenset[str]] = frozenset({"public", "unlisted"})
 WAITING, REFUSED = "waiting", "refused"
 HELD: Final[frozenset[str]] = frozenset({WAITING, REFUSED})
 
-_WIDTH: Final[Mapping[str, int]] = {"direct": 0, "verified": 1, "followers": 1, "unlisted": 2, "public": 3}
+RESTRICTED: Final[frozenset[str]] = frozenset({"verified", "group"})
+"""What leaves for trusted peers only."""
+
+_WIDTH: Final[Mapping[str, int]] = {"direct": 0, "verified": 1, "group": 1, "followers": 1, "unlisted": 2, "public": 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +195,8 @@ class Standing:
     """The author blocks the viewer."""
     recognised: bool = False
     """Holds, here and now, attestations that satisfy the post's requirement."""
+    in_group: bool = False
+    """Is, here and now, a member of the closed group that has the post."""
 
 
 def may_read(post: Post, standing: Standing) -> bool:
@@ -208,12 +214,14 @@ def may_read(post: Post, standing: Standing) -> bool:
             return standing.mentioned
         case "verified":
             return standing.viewer_id is not None and standing.recognised
+        case "group":
+            return standing.viewer_id is not None and standing.in_group
 
 
 def narrower(wanted: Visibility, parent: Visibility) -> Visibility:
     """The audience of a reply: never wider than its parent's (M14)."""
-    if parent == "verified":
-        return "direct" if wanted == "direct" else "verified"
+    if parent in ("verified", "group"):
+        return "direct" if wanted == "direct" else parent
     return wanted if _WIDTH[wanted] <= _WIDTH[parent] else parent
 
 
@@ -254,7 +262,7 @@ def addressing(visibility: Visibility, *, followers_uri: str, mentions: Sequence
             return Addressing(to=(followers_uri,), cc=named)
         case "direct":
             return Addressing(to=named)
-        case "verified":
+        case "verified" | "group":
             return Addressing(to=(audience_uri,), cc=named)
 
 

@@ -11,6 +11,7 @@ from medfed.domain.accounts import Account
 from medfed.domain.groups import Standing
 from medfed.domain.posts import AS_PUBLIC, Post
 from medfed.posts import permission, react
+from medfed.posts.closed import tell_members
 from medfed.posts.pass_on import pass_on
 from medfed.storage import accounts, groups, moderation, relations
 from medfed.storage.database import Transaction, View
@@ -31,17 +32,19 @@ async def carry(
     `addressed`: groups that the post names, or goes to.
 
     A discussion's first post is also boosted, for peers that know no groups; its answers are not, as these would
-    fill their readers' homes.
+    fill their readers' homes. What a closed group has is never boosted: peers that know no groups get none of it.
     """
     answered = set(await groups.of_post(tx, post.in_reply_to_id)) if post.in_reply_to_id is not None else set[int]()
     for group in await groups.among(tx, answered.union(addressed)):
         account = await accounts.get(tx, group.account_id)
         standing = await _standing(tx, account, post, author, answers=account.id in answered)
-        if not account.active or not rules.takes(group, post, standing):
+        if not account.active or not rules.takes(group, account.uri, post, standing):
             continue
         await groups.passed_on(tx, account.id, post.id, here.now())
-        await pass_on(tx, here, account, activity, post_id=post.id)
-        if not standing.answers:
+        await pass_on(tx, here, account, activity, post_id=post.id, closed=group.closed)
+        if group.closed:
+            await tell_members(tx, here, account, post)
+        elif not standing.answers:
             await react.boost(tx, here, levels, account, post)
 
 
@@ -53,17 +56,19 @@ async def take_out(tx: Transaction, here: Here, levels: PeerLevels, group: Accou
     if not await groups.taken_out(tx, group.id, post.id):
         return False
     await react.unboost(tx, here, levels, group, post)
+    known = await groups.find(tx, group.id)
+    closed = known is not None and known.closed
     if post.account_id != by.id:
         told = render.activity(
             "Delete",
             id_=here.uris.activity(by.uri, here.ids.new()),
             actor_uri=by.uri,
             object_=post.uri,
-            to=[AS_PUBLIC],
+            to=[group.followers_uri] if closed else [AS_PUBLIC],
             cc=[group.uri],
             audience=group.uri,
         )
-        await pass_on(tx, here, group, told)
+        await pass_on(tx, here, group, told, closed=closed)
     await moderation.record(tx, at=here.now(), actor=by.acct, action="group.take-out", subject=post.uri)
     return True
 

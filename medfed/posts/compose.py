@@ -53,13 +53,14 @@ def compose(
     parent: Post | None,
     attachments: Sequence[Attachment],
     quoted: Post | None = None,
+    group: Account | None = None,
 ) -> Composed:
-    """The post that a draft becomes. `named` holds the accounts of `handles_in` that exist.
+    """The post that a draft becomes. `named` holds the accounts of `handles_in` that exist; `group`: whom it is for.
 
     It is for no more readers than what it answers, or quotes.
     """
     id_, now = here.ids.new(), here.now()
-    visibility = audience_of(draft, parent)
+    visibility = audience_of(draft, parent, group)
     if quoted is not None:
         visibility = narrower(visibility, quoted.visibility)
     post = Post(
@@ -77,7 +78,7 @@ def compose(
         language=draft.language,
         visibility=visibility,
         requires=_requirement(draft, parent, visibility),
-        audience_uri=_audience_uri(here, author, parent, visibility, id_),
+        audience_uri=group.uri if group is not None else _audience_uri(here, author, parent, visibility, id_),
         in_reply_to_uri=parent.uri if parent else "",
         in_reply_to_id=parent.id if parent else None,
         in_reply_to_account_id=parent.account_id if parent else None,
@@ -107,7 +108,7 @@ def mentions_of(named: Mapping[Handle, Account]) -> tuple[Mention, ...]:
 
 def written_into(composed: Composed, groups: Sequence[Account]) -> Composed:
     """An answer, addressed also to the groups that have what it answers, whether or not it names them."""
-    if not composed.post.is_open:
+    if not composed.post.is_open and composed.post.visibility != "group":
         return composed
     named = {mention.account_id for mention in composed.mentions}
     silent = (replace(mention, silent=True) for mention in mentions_of({_handle(each): each for each in groups}))
@@ -145,9 +146,16 @@ def _policy(draft: Draft, followers_uri: str, before: Policy) -> Policy:
     return policy
 
 
-def audience_of(draft: Draft, parent: Post | None) -> Visibility:
-    """Never wider than what is answered (M14). Raises Forbidden when a verified-only audience has no policy."""
+def audience_of(draft: Draft, parent: Post | None, group: Account | None = None) -> Visibility:
+    """Never wider than what is answered (M14); for `group` alone if it is for a closed group.
+
+    Raises Forbidden when a verified-only audience has no policy, or there is no such group.
+    """
+    if group is not None:
+        return "group"
     visibility = narrower(draft.visibility, parent.visibility) if parent else draft.visibility
+    if visibility == "group":
+        raise Forbidden("name one closed group that you are a member of")
     has_policy = draft.requires is not None if parent is None else parent.visibility == "verified"
     if visibility == "verified" and not has_policy:
         raise Forbidden("only cases are for verified practitioners alone")

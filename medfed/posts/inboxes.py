@@ -6,7 +6,7 @@ from medfed.accounts.peers import PeerLevels
 from medfed.accounts.promise import inbox_of, shared_inbox_of
 from medfed.domain.accounts import Account
 from medfed.domain.peers import Level
-from medfed.domain.posts import Post
+from medfed.domain.posts import RESTRICTED, Post
 from medfed.storage import accounts, outbox, posts
 from medfed.storage.database import View
 from medfed.storage.outbox import Inbox, Recipient
@@ -18,8 +18,11 @@ async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) 
     Followers by their shared inboxes, whoever is addressed, and the author of what is answered. A direct post
     goes to those addressed and nowhere else. What is for verified practitioners goes to trusted peers only, and
     in a thread also to those trusted peers that hold its beginning (M15). In a thread that begins elsewhere it goes
-    to those who write in it: who else may read it is for the instance to say where it begins (M14).
+    to those who write in it: who else may read it is for the instance to say where it begins (M14). What is for a
+    closed group goes to the group, which passes it on.
     """
+    if post.visibility == "group":
+        return [*_allowed(await _group(view, post), levels, post)]
     named = await _addressed(view, post)
     if post.visibility == "direct":
         return [*_allowed([inbox_of(account) for account in named], levels, post)]
@@ -29,6 +32,12 @@ async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) 
     if post.visibility == "verified" and post.conversation_id != post.id:
         found += await outbox.inboxes_on(view, await posts.given_to(view, post.conversation_id))
     return [*_allowed(found, levels, post), levels.followers_of(author, trusted=post.visibility == "verified")]
+
+
+async def _group(view: View, post: Post) -> list[Inbox]:
+    """Where the closed group is that a post is for, if that is on a peer."""
+    group = await accounts.find_by_uri(view, post.audience_uri)
+    return [shared_inbox_of(group)] if group is not None and not group.local and group.active else []
 
 
 async def _begins_here(view: View, post: Post) -> bool:
@@ -49,7 +58,7 @@ async def for_withdrawal(view: View, levels: PeerLevels, post: Post, author: Acc
         asked = await accounts.get(view, post.in_reply_to_account_id)
         return [] if levels.is_blocked(asked.host) else [inbox_of(asked)]
     given = await outbox.inboxes_on(view, await posts.given_to(view, post.id))
-    if post.visibility == "verified":
+    if post.visibility in RESTRICTED:
         return [inbox for inbox in _distinct(given) if not levels.is_blocked(inbox.host)]
     named = [shared_inbox_of(account) for account in await _addressed(view, post)]
     followers = [levels.followers_of(author)] if post.visibility in ("public", "unlisted") else []
@@ -74,7 +83,7 @@ async def _addressed(view: View, post: Post) -> list[Account]:
 
 
 def _allowed(inboxes: Iterable[Inbox], levels: PeerLevels, post: Post) -> list[Inbox]:
-    restricted = post.visibility == "verified"
+    restricted = post.visibility in RESTRICTED
     return [
         inbox
         for inbox in _distinct(inboxes)

@@ -11,19 +11,26 @@ from medfed.storage.database import Transaction
 
 
 async def pass_on(
-    tx: Transaction, here: Here, group: Account, activity: Document, *, post_id: int | None = None
+    tx: Transaction,
+    here: Here,
+    group: Account,
+    activity: Document,
+    *,
+    post_id: int | None = None,
+    closed: bool = False,
 ) -> None:
     """Announce an activity to the members' hosts, as it was said, with the proof that it came with.
 
-    `post_id`: the post that it brings, so that nothing of it is sent any more when it is deleted.
+    `post_id`: the post that it brings, so that nothing of it is sent any more when it is deleted. `closed`: it is for
+    the members, and carries no proof: what leaks of it must not be provable for ever.
     """
     wrapped = render.activity(
         "Announce",
         id_=here.uris.activity(group.uri, here.ids.new()),
         actor_uri=group.uri,
         object_=activity,
-        to=[AS_PUBLIC],
-        cc=[group.followers_uri],
+        to=[group.followers_uri] if closed else [AS_PUBLIC],
+        cc=[] if closed else [group.followers_uri],
     )
     await promise(tx, here, group, wrapped, await outbox.follower_inboxes(tx, group.id), post_id=post_id)
 
@@ -48,4 +55,5 @@ async def pass_on_about(
         if not account.active:
             continue
         if withdraws or account.id in await relations.followed_among(tx, actor.id, [account.id]):
-            await pass_on(tx, here, account, activity, post_id=post.id if brings else None)
+            owed_to = post.id if brings else None
+            await pass_on(tx, here, account, activity, post_id=owed_to, closed=group.closed)

@@ -12,11 +12,11 @@ from medfed.activitypub.wire import Document
 from medfed.domain.accounts import Account, Handle
 from medfed.domain.cases import Case
 from medfed.domain.interactions import Policy
-from medfed.domain.posts import WAITING, Attachment, Composed, Draft, Post
+from medfed.domain.posts import RESTRICTED, WAITING, Attachment, Composed, Draft, Post
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Forbidden, Gone, Invalid
 from medfed.notifications.notify import notify
-from medfed.posts import inboxes, permission, polls, quoting, read
+from medfed.posts import closed, inboxes, permission, polls, quoting, read
 from medfed.posts.carry import carry
 from medfed.posts.compose import compose, mentions_of, recompose, written_into
 from medfed.posts.pass_on import pass_on_about
@@ -57,9 +57,12 @@ async def publish(
         raise Gone("this account is closed")
     given = await permission.require(tx, author, parent, "reply") if parent is not None else "free"
     attachments = await uploads(tx, author, draft.media_ids)
-    composed = compose(here, author, draft, named=named, parent=parent, attachments=attachments, quoted=quoted)
+    group = await closed.written_into(tx, levels, author, draft, parent, named.values())
+    composed = compose(
+        here, author, draft, named=named, parent=parent, attachments=attachments, quoted=quoted, group=group
+    )
     if parent is not None:
-        composed = written_into(composed, await _groups_of(tx, parent))
+        composed = written_into(composed, [group] if group is not None else await _groups_of(tx, parent))
     if given != "free" and parent is not None and parent.is_open and not parent.local:
         composed = _held(composed, quoted)
     post = composed.post
@@ -127,17 +130,18 @@ async def _groups_of(view: View, parent: Post) -> list[Account]:
 async def _refuse_outsiders(
     view: View, here: Here, levels: PeerLevels, post: Post, named: Mapping[Handle, Account]
 ) -> None:
-    """A private answer in a thread for verified practitioners names nobody who may not read the thread (M14).
+    """A private answer in a thread for a few names nobody who may not read the thread, as far as we know (M14).
 
     Raises Invalid.
     """
     if post.visibility != "direct" or post.conversation_id == post.id:
         return
     beginning = await posts.find(view, post.conversation_id)
-    if beginning is None or beginning.visibility != "verified":
+    if beginning is None or beginning.visibility not in RESTRICTED:
         return
     for account in named.values():
-        inside = await read.may(view, here, account, beginning) if account.local else levels.is_trusted(account.host)
+        asked_here = account.local or beginning.visibility == "group"
+        inside = await read.may(view, here, account, beginning) if asked_here else levels.is_trusted(account.host)
         if not inside:
             says = f"@{account.acct} may not read this thread; write to them outside of it"
             raise Invalid(says, {"status": says})
@@ -156,7 +160,8 @@ async def store_local(tx: Transaction, composed: Composed, author: Account) -> N
 
 async def _tell_members(tx: Transaction, here: Here, author: Account, composed: Composed, parent: Post | None) -> None:
     post = composed.post
-    if post.is_held:
+    if post.is_held or post.visibility == "group":
+        # The others hear of it once it is let, or from the group.
         await timelines.add_to_homes(tx, post.id, {author.id})
         return
     told = {mention.account_id for mention in composed.mentions}
@@ -178,8 +183,10 @@ async def whole_of(view: View, here: Here, post: Post, author: Account) -> Whole
     accepted = await posts.find(view, case.accepted_post_id) if case and case.accepted_post_id else None
     quote = (await quotes.of_posts(view, [post.id])).get(post.id)
     quoted = await posts.find(view, quote.quoted_id) if quote and quote.quoted_id else None
+    group = await accounts.find_by_uri(view, post.audience_uri) if post.visibility == "group" else None
     return Whole(
         post=post,
+        members_uri=group.followers_uri if group is not None else "",
         author=author,
         mentions=(await posts.mentions(view, [post.id])).get(post.id, []),
         attachments=(await posts.attachments(view, [post.id])).get(post.id, []),

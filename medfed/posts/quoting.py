@@ -8,7 +8,7 @@ from medfed.activitypub.here import Here
 from medfed.activitypub.wire import PeerPost
 from medfed.domain.accounts import Account
 from medfed.domain.interactions import Consent
-from medfed.domain.posts import Post, Quote, QuoteState
+from medfed.domain.posts import RESTRICTED, Post, Quote, QuoteState
 from medfed.kernel.errors import Invalid
 from medfed.notifications.notify import notify
 from medfed.posts import permission
@@ -65,7 +65,7 @@ async def permitted(view: View, author: Account, post: Post, named: set[int], qu
     if post.visibility == "direct" and quoted.account_id not in named:
         says = "a private message quotes only those whom it is for"
         raise Invalid(says, {"quoted_status_id": says})
-    if post.visibility == "verified" and not quoted.local:
+    if post.visibility in RESTRICTED and not quoted.local:
         says = "what is for verified practitioners does not quote posts of other instances"
         raise Invalid(says, {"quoted_status_id": says})
 

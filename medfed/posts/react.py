@@ -36,7 +36,7 @@ async def _tell(tx: Transaction, here: Here, member: Account, author: Account, p
     known = await accounts.find_many(tx, await groups.of_post(tx, post.id))
     owed = [inbox_of(each) for each in (author, *known.values()) if not each.local and each.active]
     if owed or known:
-        sent = await promise(tx, here, member, activity, owed, proven=bool(known))
+        sent = await promise(tx, here, member, activity, owed, proven=bool(known) and post.is_open)
         await pass_on_about(tx, here, post, member, sent)
 
 

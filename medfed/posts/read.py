@@ -9,7 +9,7 @@ from medfed.domain.accounts import Account
 from medfed.domain.posts import Post, Quote, Standing, may_read
 from medfed.kernel.errors import NotFound
 from medfed.kernel.paging import Page
-from medfed.storage import accounts, posts, relations
+from medfed.storage import accounts, groups, posts, relations
 from medfed.storage.database import View
 from medfed.verification.gate import qualifying
 
@@ -42,6 +42,7 @@ async def _allowed(view: View, here: Here, viewer: Account, judged: Sequence[Pos
     hidden = await _suspended(view, judged)
     required = {post.requires for post in closed if post.visibility == "verified" and post.requires is not None}
     satisfied = await qualifying(view, here, viewer.id, required) if required else frozenset()
+    in_group = await groups.readable_by(view, viewer.id, (post.id for post in closed if post.visibility == "group"))
     allowed = set()
     for post in judged:
         if post.account_id in hidden and post.account_id != viewer.id:
@@ -52,6 +53,7 @@ async def _allowed(view: View, here: Here, viewer: Account, judged: Sequence[Pos
             mentioned=post.id in mentioned,
             blocked=post.account_id in blocked_by or post.account_id in blocking,
             recognised=post.requires is not None and post.requires in satisfied,
+            in_group=post.id in in_group,
         )
         if may_read(post, standing):
             allowed.add(post.id)

@@ -76,6 +76,8 @@ async def _tell(
     tx: Transaction, here: Here, author: Account, composed: Composed, around: Around, parent: Post | None
 ) -> None:
     post = composed.post
+    if post.visibility == "group":
+        return  # its members hear of it from the group
     members = {account.id for account in around.addressed.values() if account.local}
     if parent is not None and parent.local and post.visibility != "direct":
         members.add(parent.account_id)
@@ -192,6 +194,19 @@ async def _revise_poll(tx: Transaction, post: Post, said: PeerPost) -> None:
     )
 
 
+def group_of(said: PeerPost, around: Around, author: Account, parent: Post | None) -> Account | None:
+    """The closed group that a peer's post is for: it goes to the members, and neither to all nor to followers.
+
+    Whatever an answer claims, it is read by no more than what it answers (M14).
+    """
+    if parent is not None and parent.visibility == "group":
+        return around.addressed.get(parent.audience_uri)
+    if visibility_of(said.to, said.cc, followers_uri=author.followers_uri, restricted=False) != "direct":
+        return None
+    named = (each for each in around.addressed.values() if each.kind == "Group" and each.followers_uri)
+    return next((group for group in named if group.followers_uri in said.to), None)
+
+
 def _composed(
     here: Here,
     author: Account,
@@ -202,15 +217,23 @@ def _composed(
 ) -> Composed:
     id_, now = here.ids.new(), here.now()
     published = said.published or now
+    group = group_of(said, around, author, parent)
     visibility = visibility_of(
         said.to, said.cc, followers_uri=author.followers_uri, restricted=said.requires is not None
     )
     requires = said.requires
+    audience_uri = next(iter(said.to), "") if visibility == "verified" else ""
+    if group is not None:
+        visibility, audience_uri = "group", group.uri
+    elif parent is not None and parent.visibility == "group":
+        visibility = narrower(visibility, "group")
+        audience_uri = parent.audience_uri if visibility == "group" else ""
     if parent is not None and parent.visibility == "verified":
         # Whatever a peer's answer claims, it is read by no more than what it answers (M14).
         # Followers of a stranger are not all recognised, nor are all who are recognised its followers.
-        visibility = "direct" if visibility == "followers" else narrower(visibility, "verified")
+        visibility = "direct" if visibility in ("followers", "group") else narrower(visibility, "verified")
         requires = parent.requires
+        audience_uri = next(iter(said.to), "") if visibility == "verified" else ""
     post = Post(
         id=id_,
         uri=said.id,
@@ -225,7 +248,7 @@ def _composed(
         language=said.language,
         visibility=visibility,
         requires=requires if visibility == "verified" else None,
-        audience_uri=next(iter(said.to), "") if visibility == "verified" else "",
+        audience_uri=audience_uri,
         in_reply_to_uri=said.in_reply_to,
         in_reply_to_id=parent.id if parent else None,
         in_reply_to_account_id=parent.account_id if parent else None,
@@ -312,6 +335,7 @@ _AUDIENCE: Final[Mapping[str, case_rules.Audience]] = {
     "followers": "followers",
     "direct": "followers",
     "verified": "verified",
+    "group": "followers",
 }
 
 

@@ -71,6 +71,11 @@ async def receive(tx: Transaction, here: Here, follower: Account, target: Accoun
     return asked.state
 
 
+async def refuse(tx: Transaction, here: Here, target: Account, follower: Account, uri: str) -> None:
+    """A peer's actor may not even ask: it is told, and nothing is kept."""
+    await _answer(tx, here, target, follower, uri, "Reject")
+
+
 async def _asked(tx: Transaction, here: Here, follower: Account, target: Account, asked: Follow) -> None:
     """What happens on the followed side, once, for local and peer followers alike."""
     if asked.state == "pending":

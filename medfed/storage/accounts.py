@@ -114,7 +114,10 @@ _COUNT_POST = sql(
 _COUNT_FOLLOWS = sql(
     """
     UPDATE account SET
-        followers_count = (SELECT COUNT(*) FROM follow WHERE target_id = account.id AND state = 'accepted'),
+        followers_count = CASE
+            WHEN account.kind = 'Group' AND EXISTS (
+                SELECT 1 FROM community c WHERE c.account_id = account.id AND c.closed = 1) THEN 0
+            ELSE (SELECT COUNT(*) FROM follow WHERE target_id = account.id AND state = 'accepted') END,
         following_count = (SELECT COUNT(*) FROM follow WHERE follower_id = account.id AND state = 'accepted')
     WHERE id IN :ids[]
     """

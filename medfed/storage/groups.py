@@ -1,6 +1,7 @@
 """Groups: which are ours, who moderates them, and what a group has passed on."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from medfed.domain.groups import Group
 from medfed.kernel.clock import Millis
@@ -8,10 +9,14 @@ from medfed.storage import accounts
 from medfed.storage.database import Row, Transaction, View
 from medfed.storage.statements import sql
 
-_COLUMNS = "c.account_id, c.moderated, c.created_at"
+_COLUMNS = "c.account_id, c.closed, c.moderated, c.title, c.about, c.created_at"
 
-_ADD = sql("INSERT INTO community (account_id, moderated, created_at) VALUES (:account_id, :moderated, :created_at)")
-_CHANGE = sql("UPDATE community SET moderated = :moderated WHERE account_id = :account_id")
+_ADD = sql(
+    """
+    INSERT INTO community (account_id, closed, moderated, title, about, created_at)
+    VALUES (:account_id, :closed, :moderated, :title, :about, :created_at)
+    """
+)
 _FIND = sql(f"SELECT {_COLUMNS} FROM community c WHERE c.account_id = :account_id")
 _AMONG = sql(f"SELECT {_COLUMNS} FROM community c WHERE c.account_id IN :ids[]")
 _EVERY = sql(f"SELECT {_COLUMNS} FROM community c ORDER BY c.account_id LIMIT :limit")
@@ -42,15 +47,45 @@ _OURS_OF_POST = sql(
 )
 
 
+_READABLE_BY = sql(
+    """
+    SELECT cp.post_id FROM community_post cp
+    JOIN post p ON p.id = cp.post_id
+    JOIN account a ON a.id = cp.community_id AND a.uri = p.audience_uri
+    JOIN follow f ON f.follower_id = :account_id AND f.target_id = a.id AND f.state = 'accepted'
+    WHERE cp.post_id IN :ids[]
+    """
+)
+_READABLE_ON = sql(
+    """
+    SELECT cp.post_id FROM community_post cp
+    JOIN post p ON p.id = cp.post_id
+    JOIN account a ON a.id = cp.community_id AND a.uri = p.audience_uri
+    WHERE cp.post_id IN :ids[] AND (a.host = :host OR EXISTS (
+        SELECT 1 FROM follow f JOIN account m ON m.id = f.follower_id
+        WHERE f.target_id = a.id AND f.state = 'accepted' AND m.host = :host))
+    """
+)
+_MEMBER_ON = sql(
+    """
+    SELECT 1 FROM follow f JOIN account m ON m.id = f.follower_id
+    WHERE f.target_id = :account_id AND f.state = 'accepted' AND m.host = :host
+    LIMIT 1
+    """
+)
+_CLOSED_AMONG = sql(
+    """
+    SELECT a.id FROM account a
+    WHERE a.id IN :ids[] AND a.kind = 'Group' AND a.locked = 1 AND NOT EXISTS (
+        SELECT 1 FROM follow f WHERE f.follower_id = :viewer_id AND f.target_id = a.id AND f.state = 'accepted')
+    """
+)
+
+
 async def add(tx: Transaction, group: Group) -> None:
     """Store a new group, beside its account."""
-    await tx.run(_ADD, account_id=group.account_id, moderated=int(group.moderated), created_at=group.created_at)
-
-
-async def change(tx: Transaction, group: Group) -> None:
-    """Store other rules for a group."""
     tx.wake(accounts.CHANGED)
-    await tx.run(_CHANGE, account_id=group.account_id, moderated=int(group.moderated))
+    await tx.run(_ADD, **(asdict(group) | {"closed": int(group.closed), "moderated": int(group.moderated)}))
 
 
 async def find(view: View, account_id: int) -> Group | None:
@@ -105,10 +140,40 @@ async def of_post(view: View, post_id: int) -> list[int]:
     return [row["community_id"] for row in await view.all(_OF_POST, post_id=post_id)]
 
 
+async def readable_by(view: View, account_id: int, ids: Iterable[int]) -> set[int]:
+    """Those of `ids`, posts in closed groups, that an account may read: as a member of the group that has them."""
+    wanted = list(set(ids))
+    if not wanted:
+        return set()
+    return {row["post_id"] for row in await view.all(_READABLE_BY, account_id=account_id, ids=wanted)}
+
+
+async def readable_on(view: View, host: str, ids: Iterable[int]) -> set[int]:
+    """Those of `ids`, posts in closed groups, that a peer may have: the group's own, or one with a member of it."""
+    wanted = list(set(ids))
+    if not wanted:
+        return set()
+    return {row["post_id"] for row in await view.all(_READABLE_ON, host=host, ids=wanted)}
+
+
+async def has_member_on(view: View, account_id: int, host: str) -> bool:
+    """Whether a group has a member on a peer."""
+    return await view.value(_MEMBER_ON, account_id=account_id, host=host) is not None
+
+
+async def without_closed(view: View, ids: Iterable[int], *, but_of: int) -> set[int]:
+    """Those of `ids` that are no closed groups, ours or peers', but for those that `but_of` is a member of."""
+    wanted = list(set(ids))
+    if not wanted:
+        return set()
+    closed = {row["id"] for row in await view.all(_CLOSED_AMONG, viewer_id=but_of, ids=wanted)}
+    return set(wanted) - closed
+
+
 async def ours_of_post(view: View, post_id: int) -> list[Group]:
     """The groups of ours that have passed a post on."""
     return [_group(row) for row in await view.all(_OURS_OF_POST, post_id=post_id)]
 
 
 def _group(row: Row) -> Group:
-    return Group(account_id=row["account_id"], moderated=bool(row["moderated"]), created_at=row["created_at"])
+    return Group(**(dict(row) | {"closed": bool(row["closed"]), "moderated": bool(row["moderated"])}))

@@ -121,10 +121,16 @@ _NARROW_CONVERSATION = sql(
     WHERE conversation_id = :id AND local = 0 AND visibility IN ('public', 'unlisted', 'followers')
     """
 )
+_CLOSE_CONVERSATION = sql(
+    """
+    UPDATE post SET visibility = 'direct'
+    WHERE conversation_id = :id AND local = 0 AND visibility IN ('public', 'unlisted', 'followers')
+    """
+)
 _DROP_TAGS_OF_CLOSED = sql(
     """
     DELETE FROM post_tag
-    WHERE post_id IN (SELECT p.id FROM post p WHERE p.conversation_id = :id AND p.visibility = 'verified')
+    WHERE post_id IN (SELECT p.id FROM post p WHERE p.conversation_id = :id AND p.visibility IN ('verified', 'direct'))
     """
 )
 _MERGE_CONVERSATION = sql("UPDATE post SET conversation_id = :to_id WHERE conversation_id = :from_id")
@@ -432,6 +438,9 @@ async def adopt_replies(tx: Transaction, post: Post) -> None:
     """
     orphans = await tx.all(_ADOPT, id=post.id, account_id=post.account_id, uri=post.uri)
     for conversation_id in {row["conversation_id"] for row in orphans} - {post.conversation_id}:
+        if post.visibility == "group":
+            await tx.run(_CLOSE_CONVERSATION, id=conversation_id)
+            await tx.run(_DROP_TAGS_OF_CLOSED, id=conversation_id)
         if post.visibility == "verified":
             await tx.run(_NARROW_CONVERSATION, id=conversation_id, requires=_values(post)["requires"])
             await tx.run(_DROP_TAGS_OF_CLOSED, id=conversation_id)

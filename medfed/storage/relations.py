@@ -44,6 +44,7 @@ _FOLLOWING = Paged(
 )
 _DELETE_ALL_OF = sql("DELETE FROM follow WHERE follower_id = :id OR target_id = :id RETURNING follower_id, target_id")
 _COUNT_PENDING = sql("SELECT COUNT(*) FROM follow WHERE target_id = :id AND state = 'pending'")
+_COUNT_FOLLOWERS = sql("SELECT COUNT(*) FROM follow WHERE target_id = :id AND state = 'accepted'")
 _LOCAL_FOLLOWERS = sql(
     """
     SELECT f.follower_id FROM follow f JOIN account a ON a.id = f.follower_id
@@ -195,6 +196,11 @@ async def following(view: View, id_: int, page: Page) -> list[tuple[int, int]]:
     """(follow id, account id) of those followed, newest first."""
     rows = await _FOLLOWING.rows(view, page, id=id_)
     return [(row["id"], row["account_id"]) for row in rows]
+
+
+async def count_followers(view: View, id_: int) -> int:
+    """How many follow; of a closed group, its account does not say it."""
+    return int(await view.value(_COUNT_FOLLOWERS, id=id_) or 0)
 
 
 async def count_requests(view: View, id_: int) -> int:

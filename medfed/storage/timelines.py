@@ -49,6 +49,13 @@ _BY_ACCOUNT = Paged(
     """,
     "p.id",
 )
+_IN_GROUP = Paged(
+    f"""
+    SELECT {COLUMNS} FROM community_post cp JOIN post p ON p.id = cp.post_id
+    WHERE cp.community_id = :group_id AND p.in_reply_to_uri = ''
+    """,
+    "cp.post_id",
+)
 _PINNED = sql(
     f"""
     SELECT {COLUMNS} FROM pin JOIN post p ON p.id = pin.post_id
@@ -181,6 +188,11 @@ async def by_account(
         tag=tag,
     )
     return rows_to_posts(rows)
+
+
+async def in_group(view: View, group_id: int, page: Page) -> list[Post]:
+    """The discussions that a group has, whoever may read them."""
+    return rows_to_posts(await _IN_GROUP.rows(view, page, group_id=group_id))
 
 
 async def pinned(view: View, account_id: int) -> list[Post]:

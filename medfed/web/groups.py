@@ -1,6 +1,7 @@
 """Groups: which there are here, who is in one, and what its moderators and admins do."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from starlette.responses import Response
@@ -37,20 +38,30 @@ async def _index(visit: Visit, form: FormView, status: int) -> Response:
         found = await groups.every(view)
         known = await accounts.find_many(view, (each.account_id for each in found))
         followed = await relations.followed_among(view, visit.viewer.id, known) if visit.viewer else set()
+        moderated = {each.account_id for each in found if each.closed and await _may_manage(view, visit, each)}
+        # That there is a closed group is for its members and moderators to know (M11).
+        shown = [each for each in found if not each.closed or each.account_id in followed | moderated]
+        counts = {each.account_id: await relations.count_followers(view, each.account_id) for each in shown}
     rows = tuple(
-        _row(visit, known[each.account_id], each, joined=each.account_id in followed)
-        for each in found
+        _row(visit, known[each.account_id], each, joined=each.account_id in followed, members=counts[each.account_id])
+        for each in shown
         if known[each.account_id].active
     )
     may_make = visit.member is not None and visit.member.is_at_least("admin")
     return await page(visit, "groups", current="groups", status=status, groups=rows, may_make=may_make, form=form)
 
 
-def _row(visit: Visit, account: Account, group: Group, *, joined: bool) -> GroupView:
+async def _may_manage(view: View, visit: Visit, group: Group) -> bool:
+    return visit.member is not None and await _moderates(view, visit, group.account_id)
+
+
+def _row(visit: Visit, account: Account, group: Group, *, joined: bool, members: int) -> GroupView:
+    shown = person(visit, account)
     return GroupView(
-        person=person(visit, account),
-        about=plain(account.summary)[:300],
-        members=account.followers_count,
+        person=replace(shown, name=group.title) if group.title else shown,
+        about=(group.about or plain(account.summary))[:300],
+        members=members,
+        closed=group.closed,
         moderated=group.moderated,
         joined=joined,
         href=f"/groups/{account.username}",
@@ -71,6 +82,7 @@ async def create(visit: Visit) -> Response:
                 keys=keys,
                 title=sent.text("title").strip(),
                 about=sent.text("about").strip(),
+                closed=bool(sent.text("closed")),
                 moderated=bool(sent.text("moderated")),
                 moderators=[visit.account],
                 by=visit.account.acct,
@@ -87,7 +99,7 @@ async def inside(visit: Visit) -> Response:
     async with visit.instance.store.view() as view:
         account, group = await making.named(view, visit.instance.here, visit.param("name"))
         joined = account.id in await relations.followed_among(view, visit.account.id, [account.id])
-        moderates = await _moderates(view, visit, account)
+        moderates = await _moderates(view, visit, account.id)
         if not joined and not moderates:
             raise NotFound("who is in a group is for its members to see")
         member_ids = [id_ for _, id_ in await relations.followers(view, account.id, Page(limit=_MEMBERS))]
@@ -97,12 +109,13 @@ async def inside(visit: Visit) -> Response:
         moderators = await groups.moderators(view, account.id)
         known = await people(view, visit, {*member_ids, *asking, *moderators})
         recent = await _recent(view, visit, account) if moderates else ()
+        members = await relations.count_followers(view, account.id)
     admin = visit.member is not None and visit.member.is_at_least("admin")
     return await page(
         visit,
         "group",
         current="groups",
-        group=_row(visit, account, group, joined=joined),
+        group=_row(visit, account, group, joined=joined, members=members),
         moderators=tuple((str(id_), known[id_]) for id_ in moderators if id_ in known),
         members=tuple((str(id_), known[id_]) for id_ in member_ids if id_ in known),
         asking=tuple((str(id_), known[id_]) for id_ in asking if id_ in known),
@@ -113,16 +126,15 @@ async def inside(visit: Visit) -> Response:
     )
 
 
-async def _moderates(view: View, visit: Visit, account: Account) -> bool:
+async def _moderates(view: View, visit: Visit, group_id: int) -> bool:
     if visit.member is not None and visit.member.is_at_least("moderator"):
         return True
-    return await groups.moderates(view, account.id, visit.account.id)
+    return await groups.moderates(view, group_id, visit.account.id)
 
 
 async def _recent(view: View, visit: Visit, account: Account) -> tuple[GroupPostView, ...]:
-    boosts = await timelines.by_account(view, account.id, Page(limit=_POSTS))
-    found = await posts.find_many(view, (each.boost_of_id for each in boosts if each.boost_of_id is not None))
-    shown = await read.readable(view, visit.instance.here, visit.viewer, list(found.values()))
+    found = await timelines.in_group(view, account.id, Page(limit=_POSTS))
+    shown = await read.readable(view, visit.instance.here, visit.viewer, found)
     authors = await accounts.find_many(view, (each.account_id for each in shown))
     by = await people(view, visit, authors)
     return tuple(
@@ -132,7 +144,7 @@ async def _recent(view: View, visit: Visit, account: Account) -> tuple[GroupPost
             excerpt=plain(each.content)[:140],
             href=post_path(authors[each.account_id], each),
         )
-        for each in sorted(shown, key=lambda each: each.id, reverse=True)
+        for each in shown
     )
 
 
@@ -149,7 +161,7 @@ async def act(visit: Visit) -> Response:
         raise Malformed("that cannot be done with a group")
     async with instance.store.transaction("act on group") as tx:
         account, _ = await making.named(tx, instance.here, visit.param("name"))
-        if deed is not None and not await _moderates(tx, visit, account):
+        if deed is not None and not await _moderates(tx, visit, account.id):
             raise Forbidden("only its moderators do that")
         if of_admins is not None and not (visit.member is not None and visit.member.is_at_least("admin")):
             raise Forbidden("only admins do that")

@@ -131,6 +131,8 @@ async def _pinned(view: View, visit: Visit, account: Account) -> list[Post]:
 
 async def _written(view: View, visit: Visit, account: Account, wanted: Page, show: str) -> list[Post]:
     async def candidates(part: Page) -> list[Post]:
+        if account.kind == "Group" and account.locked:
+            return await timelines.in_group(view, account.id, part)
         return await timelines.by_account(view, account.id, part, replies=False, boosts=show == "posts")
 
     found = await read.fill(view, visit.instance.here, visit.viewer, wanted, candidates)

@@ -128,6 +128,7 @@ AUDIENCES: Final[Mapping[str, str]] = {
     "followers": N_("Your followers"),
     "verified": N_("Attested practitioners"),
     "direct": N_("The people you mention"),
+    "group": N_("Members of the group"),
     "case": N_("As the case"),
 }
 AUDIENCE_HINTS: Final[Mapping[str, str]] = {
@@ -136,6 +137,7 @@ AUDIENCE_HINTS: Final[Mapping[str, str]] = {
     "followers": N_("The people who follow you, wherever their account lives."),
     "verified": N_("Only people whose attestation is recognised, on instances that this one trusts."),
     "direct": N_("Only them. Not end-to-end encrypted."),
+    "group": N_("The members of the closed group that you name, on instances that this one trusts."),
     "case": N_("Whoever can read the case."),
 }
 AUDIENCE_ICONS: Final[Mapping[str, str]] = {
@@ -144,6 +146,7 @@ AUDIENCE_ICONS: Final[Mapping[str, str]] = {
     "followers": "people",
     "verified": "attested",
     "direct": "mail",
+    "group": "people",
     "case": "case",
 }
 READERS: Final[Mapping[str, str]] = {

@@ -28,6 +28,8 @@ from medfed.web.visit import Visit, back, go
 from medfed.web.words import LANGUAGES, N_
 
 _AUDIENCES: Final[tuple[Visibility, ...]] = ("verified", "followers", "public", "unlisted", "direct")
+_GROUP: Final[Visibility] = "group"
+"""Chosen on the page of a closed group; its text names the group."""
 _HOURS: Final = ("6", "24", "72", "168")
 _POLL_OPTIONS: Final = 4
 
@@ -113,7 +115,7 @@ async def _meant(visit: Visit, id_: str) -> Post | None:
 def _draft(visit: Visit, parent: Post | None, pictures: Pictures) -> Draft:
     sent = visit.sent
     asked = sent.text("audience")
-    visibility = next((known for known in _AUDIENCES if known == asked), None)
+    visibility = next((known for known in (*_AUDIENCES, _GROUP) if known == asked), None)
     if visibility is None:
         # An answer without a choice of its own ("as the case") is for whoever reads what it answers.
         visibility = parent.visibility if parent is not None else "followers"
@@ -172,7 +174,8 @@ async def _page(
         answering = await _shown(view, visit, parent)
         quoting = await _shown(view, visit, quoted)
         them = None if parent is not None else await crowd(view, visit)
-    offered = _AUDIENCES if parent is None else (parent.visibility,)
+    offered = (_GROUP,) if chosen == _GROUP and parent is None else _AUDIENCES
+    offered = offered if parent is None else (parent.visibility,)
     checked = chosen if chosen in offered else offered[0]
     return await page(
         visit,

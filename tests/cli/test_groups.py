@@ -1,5 +1,8 @@
 """Groups from the command line."""
 
+import sqlite3
+from contextlib import closing
+
 from tests.cli.conftest import Place
 from tests.cli.test_people import create
 
@@ -23,6 +26,15 @@ def test_a_group_is_made_listed_moderated_and_closed(place: Place) -> None:
     assert place.run("group", "list", "--json").json == []
     again = place.run("group", "create", "cardiologie", "--title", "Encore")
     assert (again.status, "taken" in again.err) == (1, True)
+
+
+def test_a_closed_group_keeps_its_name_to_itself(place: Place) -> None:
+    create(place, "dupont")
+    made = place.run("group", "create", "rcp", "--title", "Ophelia", "--closed", "--moderator", "dupont", "--json").json
+    assert (made["closed"], made["title"], made["members"]) == (True, "Ophelia", 0)
+    with closing(sqlite3.connect(place.data / "medfed.db")) as database:
+        kept = database.execute("SELECT display_name, locked, discoverable FROM account WHERE username = 'rcp'")
+        assert kept.fetchone() == ("", 1, 0)
 
 
 def test_what_cannot_be_a_group_is_refused_in_one_sentence(place: Place) -> None:

@@ -70,7 +70,12 @@ async def test_a_replay_is_accepted_and_does_nothing_also_after_a_restart_and_at
         assert (await alice.sends(lyon, activity, target="/users/dr-roy/inbox")).status == 202
         await world.settle()
         after = await lyon.contents()
-        assert {name for name in after if after[name] != before[name]} <= {"peer", "peer_usage", "account", "account_key"}
+        assert {name for name in after if after[name] != before[name]} <= {
+            "peer",
+            "peer_usage",
+            "account",
+            "account_key",
+        }
 
 
 @pytest.mark.case("C07")

@@ -7,6 +7,7 @@ import pytest
 from medfed.domain.accounts import Account
 from medfed.kernel.errors import Forbidden
 from medfed.storage import accounts, groups, posts
+from tests.federation.test_closed_groups import TITLE, a_closed_group
 from tests.federation.test_groups import a_group
 from tests.support.world import Site, World, a_world
 from tests.web.browser import Browser, visitor
@@ -116,6 +117,45 @@ async def test_admins_appoint_dismiss_and_close(lyon: Site) -> None:
     assert (await admin.post("/groups/cardiologie", {"do": "take-out", "post": "1"})).status == 404
     assert (await admin.post("/groups/cardiologie", {"do": "close"})).status == 303
     assert (await _status(admin, "/@cardiologie"), await _status(admin, "/groups/cardiologie")) == (410, 404)
+
+
+@pytest.mark.case("M11", "M12")
+async def test_of_a_closed_group_strangers_see_the_handle_and_nothing_else(lyon: Site) -> None:
+    await a_closed_group(lyon, moderator="chef")
+    helene, chef, gris = [await visitor(lyon, name) for name in ("helene", "chef", "gris")]
+    nobody = await visitor(lyon)
+    await helene.post("/@rcp", {"do": "follow"})
+    assert (await helene.get("/groups/rcp")).status == 404
+    inside = await chef.get("/groups/rcp")
+    assert TITLE in inside.text
+    assert "@helene" in inside.text
+    account = await lyon.find("helene")
+    assert account is not None
+    assert (await helene.post("/groups/rcp", {"do": "accept", "account": str(account.id)})).status == 403
+    assert (await chef.post("/groups/rcp", {"do": "accept", "account": str(account.id)})).status == 303
+    assert TITLE in (await helene.get("/groups/rcp")).text
+    profile = await helene.get("/@rcp")
+    assert "audience=group" in profile.text
+    form = await helene.get("/compose?audience=group&text=@rcp%20")
+    assert 'value="group"' in form.text
+    sent = await helene.post("/compose", {"content": "@rcp Hamlet", "audience": "group"})
+    assert sent.status == 303
+    assert "Hamlet" in (await helene.get("/@rcp")).text
+    assert "Hamlet" in (await helene.get(sent.location)).text
+    pages = ("/", "/groups", "/@rcp", "/@helene", "/@helene?show=posts", "/directory", sent.location.partition("#")[0])
+    for outsider in (nobody, gris):
+        for page in (*pages, "/groups/rcp", "/search?q=rcp"):
+            text = (await outsider.get(page)).text
+            assert TITLE not in text, page
+            assert "Hamlet" not in text, page
+        assert 'href="/@rcp"' not in (await outsider.get(f"/search?q={TITLE}")).text
+        assert sent.location.partition("#")[0] not in (await outsider.get("/search?q=Hamlet")).text
+    assert (await gris.get(sent.location)).status == 404
+    assert (await gris.post("/compose", {"content": "@rcp Hamlet", "audience": "group"})).status == 403
+    # whoever is removed sees no more than a stranger
+    assert (await chef.post("/groups/rcp", {"do": "remove", "account": str(account.id)})).status == 303
+    assert (await helene.get("/groups/rcp")).status == 404
+    assert TITLE not in (await helene.get("/groups")).text
 
 
 async def _status(browser: Browser, url: str) -> int:

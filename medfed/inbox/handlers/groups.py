@@ -13,6 +13,7 @@ from medfed.inbox.handling import Handler, Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
 from medfed.posts import react
+from medfed.posts.closed import tell_members
 from medfed.storage import groups, posts, relations
 from medfed.storage.database import Transaction
 
@@ -43,11 +44,20 @@ async def _brought(tx: Transaction, use: Handling, admitted: Admitted, resolved:
     group, post = admitted.actor, resolved.post
     if post is None:
         return "no such post"
-    if not post.is_open or post.is_boost:
+    is_for_members = post.visibility == "group" and post.audience_uri == group.uri
+    if (not post.is_open and not is_for_members) or post.is_boost:
         raise PolicyRefusal("that post is not for everybody (M13)")
+    if is_for_members and admitted.level is not Level.TRUSTED:
+        raise PolicyRefusal("a closed group of a peer that is not trusted")
     followed = await relations.has_local_follower(tx, group.id)
     if admitted.level is Level.LIMITED and not followed and not post.local:
         raise PolicyRefusal("a limited peer, and nobody here follows")
+    if is_for_members:
+        if not followed:
+            raise PolicyRefusal("a closed group without a member here")
+        await groups.passed_on(tx, group.id, post.id, use.here.now())
+        await tell_members(tx, use.here, group, post)
+        return "passed on to the members"
     answers = post.in_reply_to_id is not None and group.id in await groups.of_post(tx, post.in_reply_to_id)
     await groups.passed_on(tx, group.id, post.id, use.here.now())
     if answers:

@@ -39,6 +39,7 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
         raise PolicyRefusal("a limited peer, and nobody here follows or is addressed")
     if admitted.level is not Level.TRUSTED and await _answers_a_closed_case(tx, said):
         raise PolicyRefusal("that case is for practitioners of other peers")
+    await _refuse_outsiders_of_groups(tx, admitted, resolved)
     if await _answers_unread(tx, use, admitted, said):
         raise PolicyRefusal("whoever may not read a post cannot answer it")
     if not await _may_answer(tx, use, admitted, said):
@@ -66,6 +67,25 @@ async def _is_wanted(view: View, admitted: Admitted, resolved: Resolved) -> bool
     said = resolved.said
     parent = await posts.find_by_uri(view, said.in_reply_to) if said and said.in_reply_to else None
     return parent is not None and parent.local
+
+
+async def _refuse_outsiders_of_groups(view: View, admitted: Admitted, resolved: Resolved) -> None:
+    """What is for a closed group of ours comes from its members, on trusted peers; for one of a peer, from that group.
+
+    Raises PolicyRefusal.
+    """
+    said = resolved.said
+    if said is None:
+        return
+    parent = await posts.find_by_uri(view, said.in_reply_to) if said.in_reply_to else None
+    group = receive.group_of(said, resolved.around, admitted.actor, parent)
+    if group is None and parent is not None and parent.visibility == "group":
+        group = await accounts.find_by_uri(view, parent.audience_uri)
+    if group is None:
+        return
+    joined = await relations.followed_among(view, admitted.actor.id, [group.id])
+    if not group.local or not joined or admitted.level is not Level.TRUSTED:
+        raise PolicyRefusal("only its members write into a closed group, and through it")
 
 
 async def _answers_a_closed_case(view: View, said: PeerPost) -> bool:

@@ -2,6 +2,7 @@
 
 from medfed.activitypub.wire import reference, type_of
 from medfed.domain.accounts import Account
+from medfed.domain.peers import Level
 from medfed.domain.relations import Follow
 from medfed.inbox.admit import Admitted
 from medfed.inbox.handling import Handling
@@ -9,7 +10,7 @@ from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
 from medfed.relations import follow as relating
 from medfed.relations import move as moving
-from medfed.storage import accounts, posts, relations
+from medfed.storage import accounts, groups, posts, relations
 from medfed.storage.database import Transaction, View
 
 
@@ -20,6 +21,10 @@ async def follow(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
         return "no such member"
     if await posts.tombstone(tx, admitted.activity.id, admitted.actor.uri) is not None:
         return "was undone already"
+    group = await groups.find(tx, target.id) if target.kind == "Group" else None
+    if group is not None and group.closed and admitted.level is not Level.TRUSTED:
+        await relating.refuse(tx, use.here, target, admitted.actor, admitted.activity.id)
+        return "rejected: a closed group, and a peer that is not trusted"
     return await relating.receive(tx, use.here, admitted.actor, target, admitted.activity.id)
 
 

@@ -139,9 +139,9 @@ CREATE TABLE post (
     spoiler         TEXT NOT NULL,                  -- content warning, plain text
     sensitive       SMALLINT NOT NULL,
     language        TEXT NOT NULL,
-    visibility      TEXT NOT NULL,                  -- public, unlisted, followers, direct, verified
+    visibility      TEXT NOT NULL,                  -- public, unlisted, followers, direct, verified, group
     requires        TEXT NOT NULL,                  -- verified: {professions, specialties, countries, min_assurance}
-    audience_uri    TEXT NOT NULL,                  -- verified: the audience collection on the author's instance
+    audience_uri    TEXT NOT NULL,                  -- verified: the audience collection on the author's instance; group: its actor
     in_reply_to_uri TEXT NOT NULL,
     in_reply_to_id  BIGINT,
     in_reply_to_account_id BIGINT,
@@ -403,7 +403,10 @@ CREATE TABLE marker (
 -- Groups that are kept here: what their accounts have besides what every account has. Members follow the account.
 CREATE TABLE community (
     account_id BIGINT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+    closed     SMALLINT NOT NULL,                   -- for its members only
     moderated  SMALLINT NOT NULL,                   -- only moderators begin discussions
+    title      TEXT NOT NULL,                       -- closed: for members; else '', for the account has it
+    about      TEXT NOT NULL,
     created_at BIGINT NOT NULL
 );
 

@@ -12,6 +12,7 @@ class GroupView:
     person: PersonView
     about: str = ""
     members: int = 0
+    closed: bool = False
     moderated: bool = False
     joined: bool = False
     """Whether the reader is a member."""
