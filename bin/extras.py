@@ -11,6 +11,8 @@
 | Node and npm     | the peer, and masto          | PATH, else apt as root                                         |
 | nginx, Caddy     | tests/test_deploy.py         | PATH, else Debian's packages unpacked below .tools: no root    |
 | a YAML reader    | tests/test_deploy.py         | Debian's package unpacked below .tools                         |
+| libfaketime      | tests/faults/test_clock.py   | the system's, else Debian's package unpacked below .tools      |
+| strace           | tests/faults                 | PATH, else Debian's package unpacked below .tools              |
 | systemd-analyze  | tests/test_deploy.py         | PATH                                                           |
 | PostgreSQL       | storage and federation tests | requirements/dev.lock, or the system's                         |
 
@@ -86,9 +88,11 @@ def installer(python: str, folder: Path, lock: Path) -> list[str]:
 
 def unpack_missing() -> None:
     """Debian packages, unpacked and not installed: no service starts, nothing outside .tools changes."""
-    wanted = [name for name in ("nginx", "caddy") if not tool(name)]
+    wanted = [name for name in ("nginx", "caddy", "strace") if not tool(name)]
     if not YAML.exists():
         wanted.append("python3-yaml")
+    if not faketime():
+        wanted.append("libfaketime")
     if wanted and shutil.which("apt-get") and shutil.which("dpkg-deb"):
         bootstrap.say(f"fetching {', '.join(wanted)} from the distribution's packages")
         for package in wanted:
@@ -137,6 +141,12 @@ def tool(name: str) -> str:
     """Where a program is, on PATH or unpacked below .tools; "" where it is not."""
     places = (os.environ.get("PATH", os.defpath), "/usr/sbin", UNPACKED / "usr/sbin", UNPACKED / "usr/bin")
     return shutil.which(name, path=os.pathsep.join(map(str, places))) or ""
+
+
+def faketime() -> str:
+    """Where the library is that lies to a program about the time; "" where it is not."""
+    found = [path for root in (Path("/"), UNPACKED) for path in root.glob("usr/lib/*/faketime/libfaketime.so.1")]
+    return str(found[0]) if found else ""
 
 
 def missing() -> list[str]:

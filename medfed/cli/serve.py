@@ -30,6 +30,7 @@ from medfed.kernel.observe import log_to
 from medfed.posts.ledger import Ledger
 from medfed.settings import Settings
 from medfed.storage import issuer, migrate
+from medfed.storage.newest import newest
 from medfed.worker.loop import Worker
 
 log: Final = logging.getLogger(__name__)
@@ -146,6 +147,8 @@ async def _opened(settings: Settings) -> AsyncIterator[Instance]:
         await actions.require_schema(instance.store)
         await instance.actor()
         await instance.levels.reload(instance.store)
+        async with instance.store.view() as view:
+            instance.here.ids.follow(await newest(view))
         ledger = Ledger(settings.instance.data_dir)
         again = await ledger.replay(instance.store, instance.here, instance.levels)
         if again:

@@ -265,7 +265,7 @@ class Deliverer:
         now = self._instance.here.now()
         failures = (peer.failures if peer else 0) + 1
         next_at = retry_at(now, failures, retry_after=outcome.retry_after, chance=chance())
-        verdict = _judged(delivery, outcome.verdict, now)
+        verdict = _judged(delivery, outcome.verdict, now, failures)
 
         async def settle(tx: Transaction) -> bool:
             if verdict in _SETTLED:
@@ -337,16 +337,25 @@ class Deliverer:
         return await self._instance.net.post(delivery.inbox, body=delivery.body, headers=headers, sign=sign)
 
 
-def _judged(delivery: Delivery, verdict: Verdict, now: Millis) -> Verdict:
-    """What an outcome means for a delivery that has a past (J04, J05, J09)."""
+def _judged(delivery: Delivery, verdict: Verdict, now: Millis, failures: int) -> Verdict:
+    """What an outcome means for a delivery that has a past (J04, J05, J09), to a host that failed so often in a row."""
     if verdict == "missing" and _has_long_been_missing(delivery, now):
         return "gone"
-    if verdict in ("later", "aside", "missing", "refused", "broken") and now >= delivery.keep_until:
+    if _is_to_be_given_up(delivery, verdict, now, failures):
         # That a peer was never told of a deletion is for an administrator to know; the sweep writes it into the audit.
         return "refused" if delivery.kind in WITHDRAWALS else "pointless"
     if verdict == "broken" and delivery.attempts + 1 >= BROKE:
         return "refused"
     return verdict
+
+
+def _is_to_be_given_up(delivery: Delivery, verdict: Verdict, now: Millis, failures: int) -> bool:
+    """Whether it is too old, and not only by a clock that was set a year ahead: it was tried for hours, too (X10)."""
+    if now < delivery.keep_until:
+        return False
+    if verdict in ("later", "aside", "missing"):
+        return max(delivery.attempts + 1, failures) >= len(STEPS)
+    return verdict in ("refused", "broken")
 
 
 def _has_long_been_missing(delivery: Delivery, now: Millis) -> bool:

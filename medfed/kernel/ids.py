@@ -19,6 +19,11 @@ class Ids:
         self._turn = threading.Lock()
         """Transactions that share a commit run in the database's thread."""
 
+    def follow(self, last: int) -> None:
+        """Mint nothing that is not greater than `last`, whatever the clock says: it may have been set back."""
+        with self._turn:
+            self._last = max(self._last, last)
+
     def new(self) -> int:
         """A new id, greater than every id this object minted before."""
         return self._mint(1)

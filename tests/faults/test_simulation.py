@@ -24,8 +24,8 @@ async def test_instances_agree_after_outages_lost_answers_and_restarts(seed: int
 
 
 async def test_the_check_notices_a_deliverer_that_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(send, "outcome_of", lambda _error, _attempts: Outcome(verdict="pointless"))
+    monkeypatch.setattr(send, "outcome_of", lambda *_: Outcome(verdict="pointless"))
     async with a_world(*DOMAINS) as world:
-        story = Story(world, 2)
+        story = Story(world, 5)
         await story.live(STEPS)
         assert any("I-3 missing" in each for each in await story.violations())

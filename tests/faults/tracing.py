@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 import pytest
+
+from tests.faults.tools import tool
 
 SOCKETS: Final = ("read", "recvfrom", "recvmsg", "write", "writev", "sendto", "sendmsg")
 SYNCS: Final = ("fsync", "fdatasync")
@@ -27,9 +28,7 @@ _FILE: Final = re.compile(r"^(?:AT_FDCWD|\d+)<([^>]*)>")
 
 def require_strace() -> str:
     """Where strace is; skips the test where it is not, or where processes may not be traced."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
+    strace = tool("strace")
     tried = subprocess.run([strace, "-o", os.devnull, "true"], capture_output=True, check=False)
     if tried.returncode != 0:
         pytest.skip("processes may not be traced here")

@@ -28,6 +28,9 @@ class PretendInternet:
     crashes: list[Exception] = field(default_factory=list)
     loses: Callable[[OutgoingRequest], bool] | None = None
     """Whether the answer to a request is lost on its way back, when it has taken effect."""
+    delays: Callable[[OutgoingRequest], bool] | None = None
+    """Whether a request is held up on its way: its sender gives up, and it arrives with `bring_late`."""
+    late: list[OutgoingRequest] = field(default_factory=list)
     beyond: Transport | None = None
     """Where requests go whose host nobody plays; without it, such a host is down."""
     _apps: dict[str, AsgiApp] = field(default_factory=dict)
@@ -64,6 +67,9 @@ class PretendInternet:
             return await self.beyond.send(request, timeout, limit)
         if app is None or authority in self._down:
             raise Unreachable("cannot connect: pretend outage", host=authority)
+        if self.delays is not None and self.delays(request):
+            self.late.append(request)
+            raise Unreachable("took too long altogether", host=authority)
         delay = self._delay.get(authority, 0.0)
         if delay >= timeout:
             raise Unreachable("took too long altogether", host=authority)
@@ -73,6 +79,13 @@ class PretendInternet:
         if self.loses is not None and self.loses(request):
             raise Unreachable("cut off before the answer", host=authority)
         return response
+
+    async def bring_late(self, place: int) -> None:
+        """Carry one of the requests that were held up; nobody waits for the answer any more."""
+        request = self.late.pop(place)
+        app = self._apps.get(request.authority)
+        if app is not None and request.authority not in self._down:
+            await self._run(app, _Exchange(request))
 
     async def aclose(self) -> None:
         """Nothing is open but what lies beyond."""

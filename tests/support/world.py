@@ -154,6 +154,23 @@ class Site:
         async with self.instance.store.transaction("follow") as tx:
             await relating.follow(tx, self.instance.here, member, target)
 
+    async def unfollows(self, username: str, handle: str) -> None:
+        """A member follows somebody no longer."""
+        member, target = await self.member(username), await self._known(handle)
+        async with self.instance.store.transaction("unfollow") as tx:
+            await relating.unfollow(tx, self.instance.here, member, target)
+
+    async def blocks(self, username: str, handle: str, *, undo: bool = False) -> None:
+        """A member blocks somebody, or does so no longer."""
+        member, target = await self.member(username), await self._known(handle)
+        async with self.instance.store.transaction("block") as tx:
+            await (relating.unblock if undo else relating.block)(tx, self.instance.here, member, target)
+
+    async def _known(self, handle: str) -> Account:
+        found = await self.find(handle)
+        assert found is not None, f"{self.domain} does not know {handle}"
+        return found
+
     async def edits(self, username: str, post: Post, text: str, **more: Any) -> Post:
         """A member gives an own post new words."""
         author = await self.member(username)
