@@ -196,4 +196,6 @@ async def audience(_request: Request) -> Response:
 
 def _number(request: Request, name: str) -> int | None:
     """Where a page begins; None when the collection itself is asked for."""
-    return id_of(request.query_params.get(name, ""))
+    value = request.query_params.get(name, "")
+    id_ = id_of(value)
+    return LARGEST if id_ is None and value.isascii() and value.isdigit() else id_
