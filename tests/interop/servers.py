@@ -401,6 +401,15 @@ class Peer(Driven):
         finally:
             self.ask("configure", understands="both")
 
+    @contextmanager
+    def wanting_nonces(self) -> Iterator[None]:
+        """For a while, it takes no delivery without a nonce that it has just given out (RFC 9421 § 5)."""
+        self.ask("configure", nonces=True)
+        try:
+            yield
+        finally:
+            self.ask("configure", nonces=False)
+
 
 def _objects(document: Mapping[str, Any]) -> set[str]:
     """The URIs that an activity is about: of its object, of that one's object, and of what it answers."""

@@ -77,6 +77,25 @@ def test_a_peer_that_has_come_to_understand_another_scheme_is_still_reached(
     assert [each["status"] for each in knocks] == [202]
 
 
+def test_a_peer_that_wants_a_nonce_gets_its_own_at_the_second_knock(
+    friends: tuple[Member, PeerPerson], peer: Peer
+) -> None:
+    ada, _ = friends
+    with peer.wanting_nonces():
+        for text in ("Avec le nonce de Fedify", "Et avec le suivant"):
+            # For followers: what is for everybody carries a proof, and with that Fedify asks for no signature.
+            status = ada.post("/api/v1/statuses", status=text, visibility="private")
+            assert peer.receives("Create", status["uri"])["scheme"] == "rfc9421"
+            knocks = [
+                (each["scheme"], each["status"])
+                for each in peer.seen(type="Create")
+                if each["document"]["object"]["id"] == status["uri"]
+            ]
+            assert knocks == [("rfc9421", 401), ("rfc9421", 202)]
+    after = ada.post("/api/v1/statuses", status="Et sans", visibility="private")["uri"]
+    assert peer.receives("Create", after)["status"] == 202
+
+
 def test_our_signed_fetches_are_answered_by_a_peer_that_wants_to_know_who_asks(
     ada: Member, frida: PeerPerson, peer: Peer
 ) -> None:

@@ -103,7 +103,7 @@ function build() {
     allowPrivateAddress: true,
     skipSignatureVerification: false,
     firstKnock: state.firstKnock === "cavage" ? "draft-cavage-http-signatures-12" : "rfc9421",
-    inboxChallengePolicy: { enabled: true },
+    inboxChallengePolicy: { enabled: true, requestNonce: Boolean(state.nonces) },
   });
   federation
     .setActorDispatcher("/users/{identifier}", actor)
@@ -271,8 +271,8 @@ class Refusal extends Error {
 }
 
 const verbs = {
-  async configure(_ctx, { firstKnock = state.firstKnock, understands = "both" }) {
-    Object.assign(state, { firstKnock, understands });
+  async configure(_ctx, { firstKnock = state.firstKnock, understands = "both", nonces = false }) {
+    Object.assign(state, { firstKnock, understands, nonces });
     save();
     federation = build();
     return {};
