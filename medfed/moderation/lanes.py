@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from medfed.accounts.promise import WAKE
-from medfed.domain.peers import Breaker, breaker
+from medfed.domain.peers import OPENS_AFTER, Breaker, breaker
 from medfed.kernel.clock import Millis
 from medfed.storage import moderation, outbox, peers
 from medfed.storage.database import Row, Transaction, View
 
-State: TypeAlias = Literal["waiting", "failing", "refused", "withheld"]
+State: TypeAlias = Literal["waiting", "failing", "down", "refused", "withheld"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,4 +86,6 @@ def _state(row: Row) -> State:
         return "withheld"
     if row["parked"] + row["withheld"] == row["waiting"]:
         return "refused"
+    if row["failures"] >= OPENS_AFTER:
+        return "down"
     return "failing" if row["failing_since"] else "waiting"

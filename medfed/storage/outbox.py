@@ -158,7 +158,8 @@ _NEXT = sql(
 )
 _LIST = sql(
     """
-    SELECT d.host, d.waiting, d.attempts, d.last_error, d.parked, d.parked_until, d.withheld,
+    SELECT d.host, d.waiting, d.attempts, COALESCE(NULLIF(d.last_error, ''), p.last_error, '') AS last_error,
+           d.parked, d.parked_until, d.withheld,
            COALESCE(p.next_at, 0) AS next_at, COALESCE(p.failing_since, 0) AS failing_since,
            COALESCE(p.failures, 0) AS failures, p.last_heard, p.last_sent
     FROM (

@@ -15,6 +15,7 @@ from medfed.web.words import N_
 STATES: Final[Mapping[lanes.State, str]] = {
     "waiting": N_("under way"),
     "failing": N_("does not answer"),
+    "down": N_("down: asked by one delivery at a time"),
     "refused": N_("refused"),
     "withheld": N_("kept back: no longer trusted"),
 }
@@ -39,6 +40,11 @@ def _row(visit: Visit, lane: Lane) -> LaneRowView:
         is_due=lane.next_at is not None and lane.next_at <= visit.now,
         next_at=lane.next_at,
         last_error=lane.last_error,
+        failing_since=lane.failing_since,
+        last_heard=lane.last_heard,
+        last_sent=lane.last_sent,
+        withdrawals=lane.withdrawals,
+        withdrawn_until=lane.withdrawn_until,
     )
 
 

@@ -859,7 +859,9 @@ def _add_administration(add: Callable[..., None], admin: Callable[..., v.Frame])
         v.LaneRowView(host="sfc.example", state="en cours", ails=False, waiting=3, attempts=0, is_due=True,
                       next_at=NOW, last_error=""),
         v.LaneRowView(host="radiology-society.example", state="ne répond pas", ails=True, waiting=1_204, attempts=9,
-                      is_due=False, next_at=NOW + HOUR, last_error="Unreachable: cannot connect"),
+                      is_due=False, next_at=NOW + HOUR, last_error="Unreachable: cannot connect",
+                      failing_since=NOW - 50 * HOUR, last_heard=NOW - HOUR, last_sent=NOW - 51 * HOUR, withdrawals=12,
+                      withdrawn_until=NOW + 700 * HOUR),
         v.LaneRowView(host="social.exemple.example", state="refusé", ails=True, waiting=1, attempts=1,
                       is_due=False, next_at=None, last_error="RemoteRefused: answered 403"),
     )  # fmt: skip

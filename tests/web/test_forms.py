@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from PIL import Image
 
-from medfed.domain.peers import Level
+from medfed.domain.peers import OPENS_AFTER, Level
 from medfed.kernel.clock import DAY, HOUR, MINUTE
 from medfed.kernel.paging import Page
 from medfed.storage import accounts, credentials, moderation, oauth, outbox, peers
@@ -639,6 +639,29 @@ async def test_an_administrator_sets_the_level_of_a_peer(lyon: Site) -> None:
     page = (await boss.get("/admin/peers")).text
     assert "lille.test" in page
     assert "set the level of lille.test to “Trusted”" in (await boss.get("/admin/audit")).text
+
+
+async def test_the_page_of_deliveries_says_what_one_wants_to_know_at_three_in_the_morning(lyon: Site) -> None:
+    boss = await visitor(lyon, "boss", role="admin")
+    member = await lyon.member("helene")
+    now, new_id = lyon.instance.here.now(), lyon.instance.here.ids.new
+    activity = outbox.Outgoing(
+        id=new_id(), uri="https://lyon.test/1", account_id=member.id, kind="Delete", body=b"{}",
+        created_at=now, keep_until=now + 30 * DAY,
+    )  # fmt: skip
+    async with lyon.instance.store.transaction("owe") as tx:
+        await outbox.enqueue(tx, activity, [outbox.Inbox(host="lille.test", url="https://lille.test/inbox")])
+        await peers.sent_to(tx, "lille.test", now - 3 * DAY)
+        for _ in range(OPENS_AFTER):
+            await peers.failed(
+                tx, "lille.test", at=now - 2 * DAY, next_at=now + DAY, error="Unreachable: cannot connect"
+            )
+    page = " ".join(re.sub(r"<[^>]+>", " ", (await boss.get("/admin/queue")).text).split())
+    for said in (
+        "down: asked by one delivery at a time", "first failed 2 days ago", "last took something 3 days ago",
+        "1 deletion or withdrawal", "given up in 30 days", "Unreachable: cannot connect", "Try now", "Drop",
+    ):  # fmt: skip
+        assert said in page, page[page.find("Waiting") :]
 
 
 async def test_an_administrator_sees_what_peers_are_owed_tries_again_and_drops(lyon: Site) -> None:

@@ -31,7 +31,11 @@ class PlacedBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRowView:
-    """What a peer is owed; `next_at` None: not before an administrator says so."""
+    """What a peer is owed; `next_at` None: not before an administrator says so.
+
+    `withdrawals`: how much of what waits is deletions and the like, the first of which is given up at
+    `withdrawn_until`.
+    """
 
     host: str
     state: str
@@ -41,6 +45,11 @@ class LaneRowView:
     is_due: bool
     next_at: Millis | None
     last_error: str
+    failing_since: Millis | None = None
+    last_heard: Millis | None = None
+    last_sent: Millis | None = None
+    withdrawals: int = 0
+    withdrawn_until: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
