@@ -433,7 +433,7 @@ CREATE TABLE peer (
     domain        TEXT PRIMARY KEY,                 -- canonical authority
     level         TEXT NOT NULL,                    -- '' (the mode decides), blocked, limited, federated, trusted
     note          TEXT NOT NULL,
-    signs_with    TEXT NOT NULL,                    -- what it was last seen to accept: '', rfc9421, cavage
+    signs_with    TEXT NOT NULL,                    -- what it takes: '', cavage, rfc9421, or that with an Accept-Signature
     signs_until   BIGINT NOT NULL,
     first_seen    BIGINT NOT NULL,
     last_heard    BIGINT,
