@@ -272,6 +272,7 @@ _REMEMBER_KEY = sql(
     """
 )
 _BY_KEY = sql("SELECT post_id FROM idempotency WHERE account_id = :account_id AND key = :key")
+_FORGET_KEYS = sql("DELETE FROM idempotency WHERE at < :before")
 _GIVEN_TO = sql("SELECT host FROM post_distribution WHERE post_id = :post_id")
 _GIVE = sql("INSERT INTO post_distribution (post_id, host, at) VALUES (:post_id, :host, :at) ON CONFLICT DO NOTHING")
 _WAS_GIVEN = sql("SELECT 1 FROM post_distribution WHERE post_id = :post_id AND host = :host")
@@ -624,6 +625,11 @@ async def find_by_key(view: View, account_id: int, key: str) -> int | None:
     """The post that was made under an Idempotency-Key."""
     found = await view.value(_BY_KEY, account_id=account_id, key=key)
     return None if found is None else int(found)
+
+
+async def forget_keys(tx: Transaction, before: Millis) -> int:
+    """Drop Idempotency-Keys that were used before a time; how many."""
+    return await tx.run(_FORGET_KEYS, before=before)
 
 
 async def given_to(view: View, post_id: int) -> list[str]:

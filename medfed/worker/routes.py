@@ -34,6 +34,8 @@ Run: TypeAlias = Callable[[Instance, Mapping[str, Any]], Awaitable[None]]
 
 KEEP_BODIES: Final = 30 * DAY
 KEEP_SENT: Final = 7 * DAY
+KEEP_IDEMPOTENCY: Final = 1 * DAY
+"""For how long the same Idempotency-Key means the same post."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +67,11 @@ async def announce_poll(instance: Instance, payload: Mapping[str, Any]) -> None:
 
 
 async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
-    """Drop what has expired: sessions, codes, bodies of settled arrivals, what everybody has, keys of who left."""
+    """Drop what has expired (I15): sessions, codes, bodies of arrivals, what everybody has, keys of who left."""
     now = instance.here.now()
     async with instance.store.transaction("sweep") as tx:
         await oauth.sweep(tx, now)
+        await posts.forget_keys(tx, now - KEEP_IDEMPOTENCY)
         await inbox_log.forget_bodies(tx, now - KEEP_BODIES)
         await outbox.forget(tx, now - KEEP_SENT)
         await erasure.forget_keys(tx, now - leave.KEEP_KEYS)

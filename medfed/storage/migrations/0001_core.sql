@@ -343,6 +343,7 @@ CREATE TABLE idempotency (
     at         BIGINT NOT NULL,
     PRIMARY KEY (account_id, key)
 );
+CREATE INDEX idempotency_by_time ON idempotency (at);
 
 -- ── who with whom ──────────────────────────────────────────────────────────────────────────────────────────
 
