@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Final, TypeAlias
 
 import orjson
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -256,7 +256,10 @@ class Manners:
     def __init__(self, app: ASGIApp, instance: Instance) -> None:
         self._app = app
         self._instance = instance
-        self._secure = instance.here.uris.base.startswith("https:")
+        added = dict(SECURITY_HEADERS)
+        if instance.here.uris.base.startswith("https:"):
+            added["strict-transport-security"] = "max-age=31536000; includeSubDomains"
+        self._headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in added.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -268,12 +271,9 @@ class Manners:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(raw=message["headers"])
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("x-request-id", request_id.get() or "")
-                if self._secure:
-                    headers.setdefault("strict-transport-security", "max-age=31536000; includeSubDomains")
+                own = (b"x-request-id", request_id.get().encode("ascii"))
+                said = {name for name, _ in message["headers"]}
+                message["headers"] += [header for header in (*self._headers, own) if header[0] not in said]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
