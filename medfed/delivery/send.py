@@ -168,6 +168,10 @@ class Deliverer:
         else:
             self._look_soon()
 
+    def rest_no_longer(self) -> None:
+        """Forget which lanes were to be left alone, and until when: the clock said something else then."""
+        self._resting.clear()
+
     async def settle(self) -> None:
         """Wait until every lane that is under way has ended."""
         while self._busy:

@@ -106,7 +106,7 @@ class Recorder:
 
     async def _hear(self, tx: Transaction, host: str, now: Millis) -> None:
         """Write down that a host lives, if it is a minute since we last did."""
-        if now - self._heard.get(host, 0) < _HEARD_AGAIN_AFTER:
+        if 0 <= now - self._heard.get(host, 0) < _HEARD_AGAIN_AFTER:
             return
         if await peers.heard_from(tx, host, now):
             tx.wake(DELIVERY)

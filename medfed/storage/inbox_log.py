@@ -36,6 +36,7 @@ _RETRY = sql(
     WHERE id = :id AND state = 'waiting'
     """
 )
+_CALL_IN = sql("UPDATE inbox_log SET next_at = :now WHERE state = 'waiting' AND next_at > :latest")
 # The second term names the index: SQLite does not conclude it from the first.
 _REVIVE = sql(
     "UPDATE inbox_log SET state = 'waiting', next_at = :now, attempts = 0 WHERE state = 'dead' AND state <> 'done'"
@@ -102,6 +103,11 @@ async def annotate(tx: Transaction, id_: int, note: str) -> None:
 async def refuse(tx: Transaction, id_: int, note: str) -> None:
     """Settle an arrival that will never be applied, and say why."""
     await tx.run(_SETTLE, id=id_, state="refused", note=note[:500])
+
+
+async def call_in(tx: Transaction, now: Millis, latest: Millis) -> int:
+    """Apply at once what was put off beyond `latest`, by a clock that was wrong; how many arrivals."""
+    return await tx.run(_CALL_IN, now=now, latest=latest)
 
 
 async def give_up(tx: Transaction, id_: int, note: str) -> None:

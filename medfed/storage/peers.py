@@ -48,6 +48,7 @@ _FAILED = sql(
 )
 _SIGNS = sql("UPDATE peer SET signs_with = :scheme, signs_until = :until WHERE domain = :domain")
 _RETRY_NOW = sql("UPDATE peer SET next_at = 0 WHERE :domain = '' OR domain = :domain")
+_CALL_IN = sql("UPDATE peer SET next_at = 0, asked_until = 0 WHERE next_at > :latest OR asked_until > :latest")
 
 
 _IS_KNOWN = sql(
@@ -143,6 +144,11 @@ async def remember_scheme(tx: Transaction, domain: str, scheme: str, *, until: M
 async def retry_now(tx: Transaction, domain: str = "") -> None:
     """Let a lane (or every one) be tried at once."""
     await tx.run(_RETRY_NOW, domain=domain)
+
+
+async def call_in(tx: Transaction, latest: Millis) -> int:
+    """Try at once what was put off beyond `latest`, by a clock that was wrong; how many lanes."""
+    return await tx.run(_CALL_IN, latest=latest)
 
 
 async def is_known(view: View, host: str) -> bool:

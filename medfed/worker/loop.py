@@ -20,9 +20,9 @@ from medfed.inbox.http import WAKE as INBOX
 from medfed.inbox.process import Processor
 from medfed.inbox.resolve import Fetchers
 from medfed.instance import Instance
-from medfed.kernel.clock import MINUTE, SECOND, Millis
+from medfed.kernel.clock import HOUR, MINUTE, SECOND, Millis
 from medfed.kernel.errors import MedfedError, StorageDown, Unreachable
-from medfed.storage import accounts, heartbeat, inbox_log, outbox, tasks
+from medfed.storage import accounts, heartbeat, inbox_log, outbox, peers, tasks
 from medfed.storage.inbox_log import Arrival
 from medfed.storage.tasks import Task
 from medfed.worker.routes import ROUTES
@@ -38,6 +38,8 @@ ELSEWHERE: Final = 1 * SECOND
 TRIES: Final = 5
 LONGEST_SLEEP: Final = 30 * SECOND
 HEARTBEAT: Final = 15 * SECOND
+LONGEST_WAIT: Final = 25 * HOUR
+"""More than anything waits for that failed: a peer may ask for a day of patience."""
 
 
 class Worker:
@@ -67,8 +69,14 @@ class Worker:
         """Make sure that recurring tasks are scheduled, and that the levels of peers are those of the database."""
         await self._instance.levels.reload(self._instance.store)
         await self._beat()
+        await self._schedule()
+
+    async def _schedule(self) -> None:
+        """Begin with everything that recurs, and with what was put off for longer than we ever put anything off."""
         now = self._instance.here.now()
         async with self._instance.store.transaction("schedule recurring tasks") as tx:
+            await peers.call_in(tx, now + LONGEST_WAIT)
+            await inbox_log.call_in(tx, now, now + LONGEST_WAIT)
             for line in ROUTES:
                 if line.every is not None:
                     await tasks.enqueue(
@@ -151,13 +159,28 @@ class Worker:
             return
 
     async def _beat_on(self) -> None:
-        """Let processes that only serve know that there is a worker."""
+        """Let processes that only serve know that there is a worker; mind the clock."""
+        before = self._instance.here.now()
         while True:
             try:
+                before = await self._mind_the_clock(before)
                 await self._beat()
             except MedfedError as error:
                 log.error("the heartbeat was not written: %s", error)  # noqa: TRY400 - no news in its trace
             await asyncio.sleep(HEARTBEAT / 1000)
+
+    async def _mind_the_clock(self, before: Millis) -> Millis:
+        """What a clock that ran ahead put off must not wait until that time has really come (X10)."""
+        now = self._instance.here.now()
+        if now < before:
+            log.warning("the clock was set back by %d s", (before - now) // SECOND)
+            self._elsewhere.clear()
+            self._tasks_elsewhere.clear()
+            self._deliverer.rest_no_longer()
+            await self._schedule()
+            for channel in (INBOX, DELIVERY, "tasks"):
+                self._instance.store.wake(channel)
+        return now
 
     async def _beat(self) -> None:
         async with self._instance.store.transaction("heartbeat") as tx:
