@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from medfed.activitypub.uris import same_origin
-from medfed.activitypub.wire import Activity, Document, author_of, parse_activity, read_post
+from medfed.activitypub.wire import Activity, Document, author_of, parse_activity, read_post, type_of
 from medfed.domain.accounts import KINDS, Account
 from medfed.inbox.admit import admit
 from medfed.inbox.authenticate import Authenticated
@@ -56,7 +56,7 @@ class Asker:
     async def _as_it_stands(self, rumour: Rumour) -> Authenticated | None:
         """A post as its server shows it today, to whoever may have it; or an actor, which is only refreshed."""
         document = await self.fetchers.posts.document(rumour.object_uri, Budget())
-        if document.get("type") in KINDS:
+        if type_of(document) in KINDS:
             if await self.fetchers.lookup.known(rumour.object_uri) is not None:
                 await self.fetchers.lookup.refresh(rumour.object_uri)
             return None

@@ -188,6 +188,20 @@ async def test_an_answer_further_down_reaches_those_who_follow_who_began() -> No
             assert len(_received(paula, create)) == 1
 
 
+async def test_what_waited_for_another_server_is_forwarded_letter_by_letter_too() -> None:
+    """The answer names somebody of whom nobody has heard: who that is has to be asked first."""
+    async with a_world("lyon.test") as world:
+        lyon, _, anna, post = await _scene(world)
+        other = anna.home.person("other")
+        tag = [{"type": "Mention", "href": other.uri, "name": other.handle}]
+        create = anna.proven(_answer(anna, post, tag=tag))
+        letter = orjson.dumps(create, option=orjson.OPT_INDENT_2)
+        assert (await anna.sends(lyon, letter)).status == 202
+        assert await lyon.became(create["id"]) == "waiting: "
+        await world.settle()
+        assert _bytes_sent(world, "paris.test", create) == [letter]
+
+
 async def test_the_same_answer_is_forwarded_once_however_often_it_comes() -> None:
     async with a_world("lyon.test") as world:
         lyon, paula, anna, post = await _scene(world)

@@ -8,10 +8,11 @@ import pytest
 
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post
+from medfed.inbox import hearsay
 from medfed.inbox.http import _RUMOURS_PER
 from medfed.kernel import limits
 from medfed.kernel.clock import DAY, HOUR, MINUTE, iso
-from medfed.storage import accounts, posts
+from medfed.storage import accounts, posts, tasks
 from tests.federation.conftest import Open
 from tests.support.stranger import PUBLIC, Document, Puppet, Stranger
 from tests.support.world import Site, World, a_world
@@ -110,6 +111,31 @@ async def test_what_its_own_server_does_not_show_does_not_exist(answer: int | st
         assert await on.passes_on(create) == 202
         assert not await on.stores(create)
         assert (await on.lyon.contents())["post"] == []
+
+
+@pytest.mark.case("D19", "A20")
+@pytest.mark.parametrize("kind", ["Create", "Update", "Delete", "Like", "Undo"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"type": ["Note", "Person"]}, {"type": [{}]}, {"type": None}, {"type": {"a": 1}}, {"type": "Person"},
+        {"id": ["x"]}, {"id": 7}, {"attributedTo": [{}]}, {"attributedTo": 1}, {"actor": []}, {"object": 1},
+        {"type": "Create"}, {"type": "OrderedCollection", "orderedItems": []}, {"to": "x", "cc": {}},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_whatever_its_own_server_shows_is_settled(kind: str, document: Document) -> None:
+    async with scene() as on:
+        create = on.alice.create("<p>Bonjour</p>", to=[PUBLIC])
+        uri = create["object"]["id"]
+        told = on.alice.activity(kind, uri if kind in ("Delete", "Like") else create["object"])
+        for id_ in (uri, told["id"]):
+            shown = {"id": id_, "type": "Note", "attributedTo": on.alice.uri, "content": "x"} | document
+            on.alice.home.documents[id_.removeprefix(on.alice.home.base)] = shown
+        assert await on.passes_on(told) in (202, 401)
+        async with on.lyon.instance.store.view() as view:
+            left = [row for row in await tasks.overview(view) if row["kind"] == hearsay.TASK]
+        assert left == [], "asked again, or buried as something that crashed"
 
 
 @pytest.mark.case("D19", "A03")
