@@ -3,6 +3,8 @@
 import orjson
 import pytest
 
+from medfed.cases import discuss
+from medfed.domain.cases import CaseDraft
 from medfed.domain.posts import Post, Visibility
 from medfed.kernel.clock import MINUTE, iso
 from medfed.storage import posts
@@ -139,6 +141,28 @@ async def test_nothing_else_is_forwarded(why: str) -> None:
         await world.settle()
         assert await _forwarded(lyon) == []
         assert _received(paula, create) == []
+
+
+async def test_an_answer_to_a_case_is_announced_as_it_ever_was_and_not_forwarded_too() -> None:
+    async with a_world("lyon.test") as world:
+        lyon, paula, anna, _ = await _scene(world)
+        author = await lyon.member("dr-roy")
+        draft = CaseDraft(
+            title="Placard annulaire",
+            presentation="Lésions du tronc depuis quinze jours",
+            question="Mycose ou granulome ?",
+            specialties=("dermatology",),
+            audience="public",
+            consent_basis="not_identifiable",
+        )
+        async with lyon.instance.store.transaction("open case") as tx:
+            _, case = await discuss.open_case(tx, lyon.instance.here, lyon.instance.levels, author, draft)
+        await world.settle()
+        create = anna.proven(_answer(anna, case))
+        await anna.tells(lyon, create)
+        assert await _forwarded(lyon) == []
+        assert _received(paula, create) == []
+        assert [activity["object"] for activity in paula.home.heard("Add")] == [create["object"]["id"]]
 
 
 async def _forwarded(site: Site) -> list[object]:
