@@ -341,6 +341,59 @@ async def test_a_post_that_a_lemmy_group_passes_on_is_in_the_homes_of_its_member
         assert await lyon.home("dr-dupont") == []
 
 
+async def test_a_page_with_all_that_lemmy_says_of_one_is_read(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        peer = Lemmy(world)
+        lyon = await peer.followed()
+        page = peer.page(
+            peer.beta,
+            cc=[],
+            source={"content": "Que **faire** ?", "mediaType": "text/markdown"},
+            mediaType="text/html",
+            attachment=[{"type": "Link", "href": "https://journal.test/ecg"}],
+            image={"type": "Image", "url": "https://lemmy.test/pictrs/image/1.png"},
+            sensitive=False,
+            commentsEnabled=True,
+            stickied=False,
+            language={"identifier": "fr", "name": "Français"},
+            tag=[{"href": "https://lemmy.test/notes/1", "name": "#cardio", "type": "Hashtag"}],
+            published="2026-11-25T08:00:00.123456Z",
+        )
+        created = peer.create(peer.beta, page) | {"@context": ["https://join-lemmy.org/context.json"]}
+        assert await peer.group.tells(lyon, peer.passes_on(created)) == "done: passed on"
+        text = await text_of(lyon, page["id"])
+        assert "Bloc de branche" in text
+        assert "Que faire" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "members"),
+    [
+        ("Lock", {}),
+        ("Dislike", {}),
+        ("Add", {"target": "https://lemmy.test/users/cardio/featured"}),
+        ("Remove", {"target": "https://lemmy.test/users/cardio/moderators"}),
+        ("Block", {"object": "https://good.test/users/alice", "target": "https://lemmy.test/users/cardio"}),
+        ("Undo", {"object": {"type": "Dislike", "id": "https://lemmy.test/dislikes/1"}}),
+        ("Undo", {"object": {"type": "Delete", "id": "https://lemmy.test/deletes/1"}}),
+        ("Flag", {"content": "Hors sujet"}),
+    ],
+)
+async def test_what_else_lemmy_groups_pass_on_does_no_harm(open_world: Open, kind: str, members: Document) -> None:
+    async with open_world("lyon.test") as world:
+        peer = Lemmy(world)
+        lyon = await peer.followed()
+        page = peer.page(peer.beta)
+        await peer.group.tells(lyon, peer.passes_on(peer.create(peer.beta, page)))
+        undone = members.get("object")
+        if isinstance(undone, dict):
+            members = {"object": undone | {"actor": peer.beta.uri, "object": page["id"]}}
+        activity = peer.beta.activity(kind, page["id"], **{"to": [PUBLIC], "cc": [peer.group.uri], **members})
+        assert (await peer.group.tells(lyon, peer.passes_on(activity))).startswith("done: noth")
+        assert await groups_of(lyon, page["id"]) == ["cardio@lemmy.test"]
+        assert len(await lyon.home("dr-dupont")) == 1
+
+
 async def test_an_answer_goes_to_the_group_as_lemmy_expects_it(open_world: Open) -> None:
     async with open_world("lyon.test") as world:
         peer = Lemmy(world)
