@@ -53,6 +53,13 @@ def activity_bytes(body: bytes, status: int = 200, *, public: bool = True) -> Re
     return Response(body, status_code=status, media_type=ACTIVITY_TYPE, headers=headers)
 
 
+def actor_bytes(body: bytes) -> Response:
+    """An actor. No cache gives it out without asking us: a key that it lists no more counts no more (C18)."""
+    response = activity_bytes(body)
+    response.headers["cache-control"] = "no-cache"
+    return response
+
+
 # ── routing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -41,7 +41,8 @@ KEY_FILE_VARIABLE: Final = "MEDFED_SECRET_KEY_FILE"
 
 
 _DOCUMENTS_KEPT: Final = 500
-_DOCUMENTS_KEPT_FOR: Final = 10 * SECOND
+_DOCUMENTS_KEPT_FOR: Final = 1 * SECOND
+"""Should the news of a change be lost: no process shows a stolen key for longer (C18)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from medfed.activitypub import contexts, render
 from medfed.activitypub.stamps import stamp
 from medfed.discovery.asking import asker, may_fetch, may_have, require_asker
 from medfed.domain.accounts import Account
-from medfed.edge import activity_bytes, activity_json, instance_of, wants_page
+from medfed.edge import activity_bytes, activity_json, actor_bytes, instance_of, wants_page
 from medfed.instance import Instance, Shown
 from medfed.kernel.errors import Gone, NotFound
 from medfed.kernel.paging import id_of
@@ -35,7 +35,7 @@ async def actor(request: Request) -> Response:
         # Whoever holds the Delete of an account asks whether it is true, often without saying who asks (A08).
         return activity_bytes(shown.open, 410)
     who = await asker(request)
-    return activity_bytes(shown.open if who is None else shown.whole)
+    return actor_bytes(shown.open if who is None else shown.whole)
 
 
 async def _actor(request: Request) -> Shown:
@@ -57,7 +57,7 @@ async def instance_actor(request: Request) -> Response:
     """GET /actor: whole for everybody, so that a peer can verify what we sign to fetch its keys (B16)."""
     instance = instance_of(request)
     shown = await instance.documents.get("/actor", partial(_instance_actor, instance))
-    return activity_bytes(shown.open)
+    return actor_bytes(shown.open)
 
 
 async def _instance_actor(instance: Instance) -> Shown:

@@ -57,7 +57,7 @@ async def private(site: Site, account: Account, uri: str) -> PrivateKey:
 async def document_of(site: Site, account: Account) -> Document:
     """What the actor shows to somebody who does not say who they are."""
     answer = await get_letter(site, account.uri).send(site)
-    assert answer.status == 200
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-cache")
     return dict(answer.json)
 
 
