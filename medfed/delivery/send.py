@@ -277,7 +277,7 @@ class Deliverer:
                 return True
             await outbox.failed(tx, delivery.id, outcome.error)
             if verdict == "later":
-                asked_until = now + (outcome.retry_after or 0) * SECOND
+                asked_until = now + outcome.retry_after * SECOND if outcome.retry_after else 0
                 await peers.failed(tx, host, at=now, next_at=next_at, error=outcome.error, asked_until=asked_until)
             return False
 

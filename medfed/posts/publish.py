@@ -312,6 +312,7 @@ async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Accoun
     )
     await outbox.cancel_unsent(tx, post.id)
     await outbox.unlist(tx, post.id)
+    await outbox.empty(tx, post.id)
     sent = await promise(tx, here, author, activity, owed)
     await pass_on_about(tx, here, post, author, sent, withdraws=True)
     await posts.delete(tx, post, actor_uri=author.uri, at=here.now())

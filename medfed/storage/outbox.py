@@ -182,6 +182,7 @@ _CANCEL_UNSENT = sql(
 _LISTED = Paged("SELECT o.id, o.body FROM outbox o WHERE o.account_id = :account_id AND o.listed = 1", "o.id")
 _COUNT_LISTED = sql("SELECT COUNT(*) FROM outbox WHERE account_id = :account_id AND listed = 1")
 _UNLIST = sql("UPDATE outbox SET listed = 0 WHERE post_id = :post_id")
+_EMPTY = sql("UPDATE outbox SET body = :nothing WHERE post_id = :post_id AND kind IN ('Create', 'Update', 'Announce')")
 _BY_URI = sql("SELECT body, account_id, listed, post_id, kind FROM outbox WHERE uri = :uri")
 _FORGET = sql(
     """
@@ -441,6 +442,11 @@ async def cancel_unsent(tx: Transaction, post_id: int) -> None:
 async def unlist(tx: Transaction, post_id: int) -> None:
     """Take a post's activities out of the outbox collection."""
     await tx.run(_UNLIST, post_id=post_id)
+
+
+async def empty(tx: Transaction, post_id: int) -> None:
+    """Keep none of the words of a post that is being deleted: what still waits of it does not leave (J10, I14)."""
+    await tx.run(_EMPTY, post_id=post_id, nothing=b"")
 
 
 async def listed(view: View, account_id: int, page: Page) -> list[tuple[int, bytes]]:

@@ -111,6 +111,9 @@ class Story:
 
     async def _meet(self) -> None:
         people = [f"{name}@{domain}" for domain in DOMAINS for name in MEMBERS]
+        for each in people:
+            name, _, domain = each.partition("@")
+            await self.world[domain].member(name)
         for who, whom in permutations(people, 2):
             if who.partition("@")[2] != whom.partition("@")[2] and self._chance.random() < 0.5:
                 await self.world.follow(who, whom)
