@@ -61,6 +61,8 @@ _REPORTS = Paged(
     "r.id",
 )
 _RESOLVE = sql("UPDATE report SET resolved_at = :at, resolved_by = :by WHERE id = :id AND resolved_at IS NULL")
+# Two that append at once would both follow the same entry; SQLite has one writer.
+_TURN = sql("SELECT 1", postgres="SELECT pg_advisory_xact_lock(7236724)")
 _HEAD = sql("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
 _APPEND = sql(
     """
@@ -104,6 +106,7 @@ async def record(
     tx: Transaction, *, at: Millis, actor: str, action: str, subject: str, detail: Mapping[str, Any] | None = None
 ) -> None:
     """Append to the audit trail, in the transaction of what it tells (G16)."""
+    await tx.value(_TURN)
     head = await tx.one_or_none(_HEAD)
     seq = head["seq"] + 1 if head else 1
     previous = head["hash"] if head else ""
