@@ -152,7 +152,7 @@ class Member:
     def ask(self, method: str, path: str, **fields: Any) -> Answer:
         """Any request; refusals are answers."""
         headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
-        body = json.dumps(fields).encode() if fields else None
+        body = json.dumps(fields).encode() if fields or method == "POST" else None
         return self.server.ask(method, path, body, headers)
 
     def upload(self, picture: bytes, description: str, path: str = "/api/v2/media", **fields: str) -> str:
@@ -231,7 +231,7 @@ class Medfed:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=3 * START_PATIENCE,
             check=False,
         )
         assert done.returncode == 0, f"medfed {' '.join(arguments)}: {done.stderr}"
@@ -293,7 +293,7 @@ class PeerPerson:
 
     @property
     def uri(self) -> str:
-        return f"http://{self.peer.domain}/users/{self.name}"
+        return f"{self.peer.url}/users/{self.name}"
 
     @property
     def handle(self) -> str:
@@ -317,13 +317,13 @@ class Driven:
         self._process: subprocess.Popen[bytes] | None = None
         self.port, self._control = free_port(), free_port()
         self.domain = f"127.0.0.1:{self.port}"
+        self.url = f"http://{self.domain}"
         folder.mkdir(parents=True, exist_ok=True)
 
-    def launch(self, command: Sequence[str]) -> None:
+    def launch(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start the process, and wait until it says that it is ready."""
         with (self._folder / "log").open("ab") as log:
-            ports = [str(self.port), str(self._control)]
-            self._process = subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, stderr=log)
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
         assert self._process.stdout is not None
         said = self._process.stdout.readline()
         self._process.stdout.close()
@@ -337,9 +337,12 @@ class Driven:
 
     def ask(self, verb: str, **fields: Any) -> Any:
         """One thing that the private port can do. It has to succeed."""
-        answer = ask("POST", f"http://127.0.0.1:{self._control}/{verb}", json.dumps(fields).encode())
+        answer = self._command(verb, json.dumps(fields).encode())
         assert answer.status == 200, f"{verb}: {answer.json}"
         return answer.json
+
+    def _command(self, verb: str, body: bytes) -> Answer:
+        return ask("POST", f"http://127.0.0.1:{self._control}/{verb}", body)
 
     def seen(self, **wanted: Any) -> list[Mapping[str, Any]]:
         """What came to its inboxes and looks as `wanted`; its script says what it keeps of each."""
@@ -363,7 +366,8 @@ class Libraries(Driven):
         python = ROOT / ".tools" / "libraries" / "bin" / "python"
         if not (python.parents[1] / "installed").exists():
             raise Unavailable("bovine and apsig are not installed; bin/extras.py does that where it can")
-        self.launch([str(python), str(SOURCE.parent / "libraries" / "peer.py")])
+        script = SOURCE.parent / "libraries" / "peer.py"
+        self.launch([str(python), str(script), str(self.port), str(self._control)])
 
 
 class Peer(Driven):
@@ -373,7 +377,7 @@ class Peer(Driven):
         """Start the process. Raises Unavailable when its packages cannot be had."""
         node = install()
         files = [str(self._folder / "state.json"), str(INSTALLED.parent / f"keys-{WORKER}.json")]
-        self.launch([node, str(INSTALLED / "server.mjs"), *files])
+        self.launch([node, str(INSTALLED / "server.mjs"), *files, str(self.port), str(self._control)])
 
     def person(self, name: str) -> PeerPerson:
         """frida, or felix, who approves his followers by hand."""

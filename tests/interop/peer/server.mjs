@@ -1,6 +1,7 @@
 // A small ActivityPub server whose protocol code (JSON-LD, signatures, proofs, WebFinger, NodeInfo) is Fedify's, none of
 // it ours: what medfed says has to convince it, and what it says has to convince medfed. Two people live here: frida, and
-// felix, who approves his followers by hand. The tests drive it through a second, private port; see docs/interop.md.
+// felix, who approves his followers by hand. The tests drive it through a second, private port or socket; see
+// docs/interop.md. With an origin as the last argument it stands behind a proxy, has a name, and its peers have names.
 
 import { createServer } from "node:http";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -11,13 +12,12 @@ import {
   exportJwk, generateCryptoKeyPair, importJwk, signRequest, verifyObject, verifyRequestDetailed,
 } from "@fedify/fedify/sig";
 import {
-  Accept, Activity, Announce, Collection, Create, Delete, Follow, Hashtag, Image, isActor, Like, Mention, Note, Person,
-  PUBLIC_COLLECTION, Question, Reject, Service, Tombstone, Undo, Update,
+  Accept, Activity, Announce, Collection, Create, Delete, Follow, Hashtag, Image, isActor, Like, Mention, Move, Note,
+  Person, PUBLIC_COLLECTION, Question, Reject, Service, Tombstone, Undo, Update,
 } from "@fedify/vocab";
 import { Temporal } from "@js-temporal/polyfill";
 
-const [, , statePath, keysPath, port, controlPort] = process.argv;
-const origin = `http://127.0.0.1:${port}`;
+const [, , statePath, keysPath, port, control, origin = `http://127.0.0.1:${port}`] = process.argv;
 const PEOPLE = { frida: "Frida Lindqvist", felix: "Félix Marchand" };
 const LOCKED = new Set(["felix"]);
 const HERE = "instance";
@@ -27,7 +27,8 @@ const PICTURE = Buffer.from(
 
 // ── what survives a restart ─────────────────────────────────────────────────────────────────────────────────────────
 
-const state = load(statePath, { notes: {}, activities: {}, followers: {}, seen: [], firstKnock: "rfc9421", understands: "both" });
+const NEW = { notes: {}, activities: {}, followers: {}, aliases: {}, successors: {}, votes: {}, seen: [] };
+const state = load(statePath, { ...NEW, firstKnock: "rfc9421", understands: "both" });
 const keys = load(keysPath, {});
 
 function load(path, otherwise) {
@@ -71,7 +72,7 @@ const reach = globalThis.fetch;
 globalThis.fetch = async (input, options) => {
   const request = new Request(plainly(input), options);
   // A JSON-LD context that Fedify does not carry, say: a peer behind a firewall could not read what needs it.
-  if (new URL(request.url).hostname !== "127.0.0.1") {
+  if (!/^127\.0\.0\.1$|\.test$/.test(new URL(request.url).hostname)) {
     foreign.push(request.url);
     throw new TypeError(`${request.url} is not on this machine`);
   }
@@ -143,6 +144,8 @@ async function actor(ctx, identifier) {
     outbox: ctx.getOutboxUri(identifier),
     followers: ctx.getFollowersUri(identifier),
     manuallyApprovesFollowers: LOCKED.has(identifier),
+    aliases: (state.aliases[identifier] ?? []).map((each) => new URL(each)),
+    successor: state.successors[identifier] ? new URL(state.successors[identifier]) : null,
     publicKey: pairs[0].cryptographicKey,
     assertionMethods: pairs.map((pair) => pair.multikey),
   };
@@ -438,6 +441,20 @@ const verbs = {
     return { status: answer.status, challenge, said: await answer.text(), uri: id.href };
   },
 
+  async alias(_ctx, { as, target }) {
+    (state.aliases[as] ??= []).push(target);
+    save();
+    return {};
+  },
+
+  async move(ctx, { as, target }) {
+    state.successors[as] = target;
+    const [actor, followers] = [ctx.getActorUri(as), ctx.getFollowersUri(as)];
+    const id = new URL(`#moves/${randomUUID()}`, actor);
+    await deliver(ctx, as, followersOf(as), new Move({ id, actor, object: actor, target: new URL(target), tos: [followers] }));
+    return {};
+  },
+
   async seen() {
     return state.seen;
   },
@@ -502,7 +519,7 @@ async function witnessed(request, body) {
   return { id: document.id, type: document.type, path, scheme, signed: verdict.verified, proven, document };
 }
 
-async function control(message, answer) {
+async function controlled(message, answer) {
   const verb = verbs[message.url.slice(1)];
   let status = 200;
   let result;
@@ -527,6 +544,6 @@ function answering(handler) {
 }
 
 await Promise.all([...Object.keys(PEOPLE), HERE].map(keyPairs));
-answering(control).listen(Number(controlPort), "127.0.0.1", () => {
+answering(controlled).listen(Number(control) ? { port: Number(control), host: "127.0.0.1" } : control, () => {
   answering(serve).listen(Number(port), "127.0.0.1", () => console.log("ready"));
 });
