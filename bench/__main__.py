@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bench import delivery, documents, growth, inbox, mixed, start
+from bench import delivery, documents, growth, inbox, mixed, parts, start
 
-_PARTS: Final = ("start", "inbox", "crowd", "documents", "delivery", "mixed", "growth")
+_PARTS: Final = ("start", "parts", "inbox", "crowd", "documents", "delivery", "mixed", "growth")
 
 
 async def _run(part: str, folder: Path, *, seconds: float, hosts: int, posts: int) -> dict[str, Any]:
@@ -29,6 +29,8 @@ async def _run(part: str, folder: Path, *, seconds: float, hosts: int, posts: in
                 found[name] = await start.measure(own)
             case "inbox":
                 found[name] = await inbox.measure(own, seconds)
+            case "parts":
+                found[name] = await parts.measure(own)
             case "crowd":
                 found[name] = await inbox.crowd(own, seconds)
             case "documents":
@@ -74,6 +76,8 @@ def _told(found: Mapping[str, Any]) -> list[str]:
             f"{floor['ed25519']['verify']:.0f} µs, "
             f"{floor['durable_commits_per_second']:.0f} durable SQLite commits/s one by one",
         ]
+    if "parts" in found:
+        lines += [f"parts      {micros:.0f} µs for {what}" for what, micros in found["parts"].items()]
     if "crowd" in found:
         it = found["crowd"]
         lines += [
