@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from medfed import app as application
-from medfed.cli.serve import _configured, _Server
+from medfed.cli.serve import _Server, configured
 from medfed.kernel.errors import Broken, Misconfigured, StorageDown
 from medfed.kernel.observe import JsonFormatter
 from medfed.worker.loop import Worker
@@ -50,7 +50,7 @@ async def test_a_crash_is_one_line_with_the_request_and_where_it_happened(
 
     monkeypatch.setattr("medfed.discovery.health.livez", crashing)
     async with a_world("lyon.test") as world:
-        server = _Server(_configured(application.build_app(world["lyon.test"].instance), "127.0.0.1", 0, None))
+        server = _Server(configured(application.build_app(world["lyon.test"].instance), "127.0.0.1", 0, None))
         serving = asyncio.create_task(server.serve())
         async with asyncio.timeout(10):
             while not server.started:  # noqa: ASYNC110 - nothing tells when
@@ -75,7 +75,7 @@ async def test_a_server_whose_worker_cannot_start_does_not_serve(
     async with a_world("lyon.test") as world:
         instance = world["lyon.test"].instance
         monkeypatch.setattr(Worker, "start", failing)
-        server = _Server(_configured(application.build_app(instance, worker=Worker(instance)), "127.0.0.1", 0, None))
+        server = _Server(configured(application.build_app(instance, worker=Worker(instance)), "127.0.0.1", 0, None))
         async with asyncio.timeout(10):
             with pytest.raises(Misconfigured, match="could not start"):
                 await server.serve()

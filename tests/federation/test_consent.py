@@ -6,6 +6,7 @@ import pytest
 
 from medfed.domain.interactions import Consent
 from medfed.domain.posts import AS_PUBLIC, Post, Quote
+from medfed.kernel import limits
 from medfed.kernel.errors import Forbidden, Invalid
 from medfed.kernel.paging import Page
 from medfed.posts import consents as deciding
@@ -304,6 +305,7 @@ async def test_a_request_for_what_another_says_or_for_another_post_is_refused() 
         assert (await bob.tells(lyon, theirs)).startswith("refused")
 
 
+@pytest.mark.limit("REQUESTS_WAITING")
 async def test_who_asks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("medfed.kernel.limits.REQUESTS_WAITING", 2)
     async with a_world("lyon.test") as world:
@@ -315,6 +317,18 @@ async def test_who_asks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) 
         ]
         assert became == ["done: waiting", "done: waiting", "done: refused"]
         assert len(await _waiting(lyon, "dr-roy")) == 2
+
+
+@pytest.mark.limit("EXCERPT")
+@pytest.mark.parametrize("by", [-1, 0, 1])
+async def test_a_request_shows_the_beginning_of_what_it_is_for(by: int) -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice = await _peer(world)
+        ours = await lyon.publishes("dr-roy", "Bonjour", quotable_by="ask")
+        note = alice.note("é" * (limits.EXCERPT + by), quote=ours.uri)
+        assert await alice.tells(lyon, alice.activity("QuoteRequest", ours.uri, instrument=note)) == "done: waiting"
+        (waiting,) = await _waiting(lyon, "dr-roy")
+        assert len(waiting.excerpt) == limits.EXCERPT + min(by, 0)
 
 
 # ── likes, answers and boosts ────────────────────────────────────────────────────────────────────────────────

@@ -329,6 +329,7 @@ async def test_a_header_that_is_not_signed_or_speaks_of_others_is_ignored() -> N
         assert await lyon.follow_of("dr-roy", alice.handle) == "accepted"
 
 
+@pytest.mark.limit("FOLLOWERS_LISTED")
 async def test_a_list_that_is_not_whole_ends_no_follow() -> None:
     async with a_world(LYON) as world:
         lyon, alice = await _followed(world)
@@ -370,6 +371,31 @@ async def test_a_list_in_pages_is_read_to_its_end() -> None:
         assert await lyon.follow_of("dr-roy", alice.handle) == "accepted"
 
 
+@pytest.mark.limit("FOLLOWERS_PAGES")
+@pytest.mark.parametrize("by", [-1, 0, 1])
+async def test_a_list_of_too_many_pages_ends_no_follow(by: int) -> None:
+    async with a_world(LYON) as world:
+        lyon, alice = await _followed(world)
+        base = f"{alice.home.base}/users/alice/sync"
+        pages = limits.FOLLOWERS_PAGES + by
+        for at in range(pages):
+            more = {"next": f"{base}/{at + 1}"} if at + 1 < pages else {}
+            alice.home.serves(f"/users/alice/sync/{at}", {"type": "CollectionPage", "items": []} | more)
+        await _tells(lyon, alice, url=f"{base}/0")
+        assert await lyon.follow_of("dr-roy", alice.handle) == ("accepted" if by > 0 else "")
+
+
+@pytest.mark.limit("FOLLOWERS_UNDONE")
+@pytest.mark.parametrize("by", [-1, 0, 1])
+async def test_so_many_follows_are_undone_at_a_time_and_no_more(by: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FOLLOWERS_UNDONE", 3)
+    async with a_world(LYON) as world:
+        lyon, alice = await _followed(world)
+        wrong = [(await lyon.member(f"dr-noir{number}")).uri for number in range(3 + by)]
+        await _tells(lyon, alice, url=_list(alice, [(await lyon.member("dr-roy")).uri, *wrong]))
+        assert len(alice.home.heard("Undo")) == min(3 + by, 3)
+
+
 async def test_who_is_wrongly_listed_has_an_undo_sent_and_others_do_not() -> None:
     async with a_world(LYON) as world:
         lyon, alice = await _followed(world)
@@ -382,6 +408,7 @@ async def test_who_is_wrongly_listed_has_an_undo_sent_and_others_do_not() -> Non
         assert await lyon.follow_of("dr-roy", alice.handle) == "accepted"
 
 
+@pytest.mark.limit("FOLLOWERS_SYNC_SECONDS")
 async def test_a_peer_that_never_agrees_is_asked_once_in_ten_minutes() -> None:
     async with a_world(LYON) as world:
         lyon, alice = await _followed(world)
@@ -394,6 +421,7 @@ async def test_a_peer_that_never_agrees_is_asked_once_in_ten_minutes() -> None:
         assert len(_asked(alice)) == 2
 
 
+@pytest.mark.limit("FOLLOWERS_SYNCS_PER_HOST")
 async def test_all_authors_of_a_host_together_are_asked_so_often_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -57,6 +57,7 @@ def test_an_allowance_is_what_it_says_and_comes_back() -> None:
 
 
 @pytest.mark.case("H09")
+@pytest.mark.limit("NEW_HOSTS_PER_SITE")
 async def test_of_a_name_with_hosts_without_end_ten_are_met_in_a_day(open_world: Open) -> None:
     async with open_world(LYON) as world:
         lyon = world[LYON]
@@ -101,6 +102,7 @@ async def test_a_thread_over_hosts_without_end_makes_us_meet_ten_and_is_taken_as
 
 
 @pytest.mark.case("H09", "C12")
+@pytest.mark.limit("INTRODUCTIONS")
 async def test_a_stranger_cannot_make_us_ask_a_host_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "INTRODUCTIONS", 5)
     async with a_world(LYON) as world:
@@ -138,6 +140,7 @@ async def test_a_host_that_introduces_many_who_do_sign_is_not_held_up(monkeypatc
 
 
 @pytest.mark.case("H04")
+@pytest.mark.limit("HOST_ACTIVITIES_PER_DAY")
 async def test_a_host_that_has_sent_its_share_is_asked_to_wait_and_others_are_not(
     open_world: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +170,7 @@ async def test_a_host_that_has_sent_its_share_is_asked_to_wait_and_others_are_no
 
 
 @pytest.mark.case("H04")
+@pytest.mark.limit("HOST_BYTES_PER_DAY")
 async def test_what_a_host_may_store_in_a_day_is_counted_in_bytes_and_outlives_a_restart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

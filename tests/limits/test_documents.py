@@ -9,6 +9,7 @@ import pytest
 from medfed.activitypub import proofs, strictjson
 from medfed.activitypub.keys import generate_ed25519, parse_public_pem
 from medfed.activitypub.wire import PeerActor, PeerPost, read_actor, read_post
+from medfed.domain.interactions import Policy
 from medfed.kernel import limits
 from medfed.kernel.errors import BadProof, BadSignature, Malformed
 
@@ -36,6 +37,10 @@ def people(number: int) -> list[str]:
 def keys(number: int) -> list[Document]:
     pem = generate_ed25519().public.pem
     return [{"id": f"{ALICE}#key-{at}", "owner": ALICE, "publicKeyPem": pem} for at in range(number)]
+
+
+def policy(**rules: Any) -> Policy:
+    return post(interactionPolicy=rules).policy
 
 
 def picture(**members: Any) -> Document:
@@ -105,6 +110,11 @@ CUT = (
     Property(limit="FIELDS", of="an actor", kept=lambda n: len(actor(attachment=[line()] * n).fields)),
     Property(limit="FIELD", of="the name", kept=lambda n: len(actor(attachment=line(name="é" * n)).fields[0][0])),
     Property(limit="FIELD", of="the value", kept=lambda n: len(actor(attachment=line(value="é" * n)).fields[0][1])),
+    Property(
+        limit="POLICY_ENTRIES",
+        of="who may answer",
+        kept=lambda n: len(getattr(policy(canReply={"automaticApproval": people(n)}).reply, "automatic", ())),
+    ),
     Property(limit="ALSO_KNOWN_AS", of="an actor", kept=lambda n: len(actor(alsoKnownAs=people(n)).also_known_as)),
 )
 WHOLE = (
