@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Final
+from urllib.parse import urlsplit
 
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post, Visibility
@@ -357,8 +358,14 @@ async def _unsettled(site: Site, friends: Collection[str]) -> list[str]:
             return [f"{name} at {site.domain}: {dict(row)}" for row in await view.all(query)]
 
         owed = [row for row in await view.all(_OWED) if row["host"] in friends or row["state"] == "waiting"]
+        unapplied = [
+            row
+            for row in await view.all(_UNAPPLIED)
+            # What waited when its sender was blocked is refused.
+            if urlsplit(row["uri"]).hostname in friends or row["state"] != "refused"
+        ]
         return [
-            *await rows("I-1 not applied", _UNAPPLIED),
+            *(f"I-1 not applied at {site.domain}: {dict(row)}" for row in unapplied),
             *await rows("I-2 twice", _TWICE),
             *await rows("I-2 twice in a home", _HOMES),
             *(f"I-3 still owed at {site.domain}: {dict(row)}" for row in owed),
