@@ -2,12 +2,13 @@
 
 import orjson
 import pytest
+import pytest_asyncio
 
-from medfed.accounts.peers import PeerLevels
+from medfed.accounts.peers import PeerLevels, set_level
 from medfed.accounts.profile import Edited, ProfileEdit, edit, prefer
 from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account, Member, ProfileField
-from medfed.domain.peers import Level, Peer
+from medfed.domain.peers import Level
 from medfed.domain.relations import Follow
 from medfed.kernel.errors import Invalid
 from medfed.storage import accounts, outbox, relations
@@ -15,10 +16,13 @@ from medfed.storage.database import Store
 from tests.accounts.conftest import People
 
 
-@pytest.fixture
-def levels() -> PeerLevels:
+@pytest_asyncio.fixture
+async def levels(store: Store, here: Here) -> PeerLevels:
+    """What an admin has said of peers, in the database and in memory."""
     known = PeerLevels("cautious", "lyon.example")
-    known.replace([Peer(domain="evil.example", level=Level.BLOCKED)])
+    async with store.transaction("judge") as tx:
+        await set_level(tx, here, "evil.example", Level.BLOCKED, by="test")
+    await known.reload(store)
     return known
 
 

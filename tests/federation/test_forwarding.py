@@ -177,7 +177,7 @@ async def _forwarded(site: Site) -> list[object]:
 async def test_what_we_say_proves_itself_if_it_is_for_everybody_and_never_else(
     visibility: Visibility, proven: bool
 ) -> None:
-    """What is for a few must not be provable for ever to whoever comes by it (FEP-8b32, ADR 0018)."""
+    """What is for a few must not be provable for ever to whoever comes by it (FEP-8b32, ADR 0021)."""
     async with a_world("lyon.test") as world:
         lyon, paula, _, _ = await _scene(world)
         hers = paula.create("<p>Bonjour</p>", to=[PUBLIC])
