@@ -74,6 +74,8 @@ def seeded(site: Medfed) -> Mapping[str, str]:
     marchetti.post(f"/api/v1/accounts/{them['id']}/follow")
     marchetti.post("/api/v1/reports", account_id=them["id"], status_ids=[poll["id"]], comment="A test")
     site.run("peer", "set", "peer.example", "trusted")
+    site.run("group", "create", "cardiologie", "--title", "Cardiologie, Lyon", "--closed", "--moderator", "marchetti")
+    own = marchetti.post("/api/v1/statuses", status="Who may answer this?", visibility="public")
     app = marchetti.post("/api/v1/apps", client_name="An application", scopes="read write",
                          redirect_uris="https://app.example/callback")  # fmt: skip
     attested = marchetti.get(f"/api/medfed/v1/accounts/{marchetti.get('/api/v1/accounts/verify_credentials')['id']}"
@@ -81,6 +83,7 @@ def seeded(site: Medfed) -> Mapping[str, str]:
     return {
         "case": case["id"],
         "poll": poll["id"],
+        "own": own["id"],
         "client": app["client_id"],
         "credential": attested[0]["id"],
     }
@@ -98,13 +101,15 @@ def addresses(seeded: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     pkce = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
     return {
         "/": ("/", "/?tab=cases", "/?tab=local"),
-        "/@{handle}": ("/@belkacem", "/@belkacem?show=posts", "/@nobody"),
+        "/@{handle}": ("/@belkacem", "/@belkacem?show=posts", "/@cardiologie", "/@nobody"),
         "/@{handle}/{id}": (f"/@belkacem/{seeded['poll']}",),
         "/authorize_interaction": ("/authorize_interaction?uri=@belkacem",),
         "/cases/{id}": (f"/cases/{seeded['case']}",),
         "/cases/{id}/edit": (f"/cases/{seeded['case']}/edit",),
         "/confirm": ("/confirm?token=none",),
         "/credentials/{id}": (f"/credentials/{seeded['credential']}",),
+        "/groups/{name}": ("/groups/cardiologie",),
+        "/posts/{id}/policy": (f"/posts/{seeded['own']}/policy",),
         "/oauth/authorize": (f"/oauth/authorize?{ask}&{pkce}",),
         "/oauth/authorize/native": ("/oauth/authorize/native?code=none",),
         "/report": (f"/report?post={seeded['poll']}",),
