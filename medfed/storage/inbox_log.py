@@ -28,7 +28,8 @@ _WAITING = sql(
     ORDER BY next_at, id LIMIT :limit
     """
 )
-_SETTLE = sql("UPDATE inbox_log SET state = :state, note = :note WHERE id = :id AND state = 'waiting'")
+_SETTLE = sql("UPDATE inbox_log SET state = :state, note = :note, body = NULL WHERE id = :id AND state = 'waiting'")
+_BURY = sql("UPDATE inbox_log SET state = 'dead', note = :note WHERE id = :id AND state = 'waiting'")
 _ANNOTATE = sql("UPDATE inbox_log SET note = :note WHERE id = :id")
 _RETRY = sql(
     """
@@ -70,14 +71,17 @@ async def before(view: View, arrival: Arrival) -> tuple[bool, bool]:
 
 
 async def record(tx: Transaction, arrival: Arrival, *, state: State = "waiting", note: str = "") -> bool:
-    """Store an arrival; False if its id was stored before (A03, C06)."""
+    """Store an arrival; False if its id was stored before (A03, C06).
+
+    Its letter is kept while it waits: of what was applied or refused, only that it came, so that it comes once.
+    """
     stored = await tx.run(
         _RECORD,
         id=arrival.id,
         uri=arrival.uri,
         actor_uri=arrival.actor_uri,
         kind=arrival.kind,
-        body=arrival.body,
+        body=arrival.body if state == "waiting" else None,
         at=arrival.received_at,
         state=state,
         note=note[:500],
@@ -111,8 +115,8 @@ async def call_in(tx: Transaction, now: Millis, latest: Millis) -> int:
 
 
 async def give_up(tx: Transaction, id_: int, note: str) -> None:
-    """Put an arrival that we failed to apply where an admin can see it."""
-    await tx.run(_SETTLE, id=id_, state="dead", note=note[:500])
+    """Put an arrival that we failed to apply where an admin can see it, and have it tried again."""
+    await tx.run(_BURY, id=id_, note=note[:500])
 
 
 async def retry_at(tx: Transaction, id_: int, *, next_at: Millis, note: str) -> None:
@@ -136,5 +140,5 @@ async def next_due(view: View) -> Millis | None:
 
 
 async def forget_bodies(tx: Transaction, before: Millis) -> int:
-    """Empty settled arrivals older than `before`; their ids stay, so that a replay is still a replay."""
+    """Empty arrivals that were given up before a time; their ids stay, so that a replay is still a replay."""
     return await tx.run(_FORGET_BODIES, before=before)

@@ -472,7 +472,7 @@ CREATE TABLE inbox_log (
     uri         TEXT NOT NULL UNIQUE,               -- the activity's id
     actor_uri   TEXT NOT NULL,
     kind        TEXT NOT NULL,
-    body        BYTEA,                              -- emptied after retention
+    body        BYTEA,                              -- while it waits, and for a while when it is dead
     received_at BIGINT NOT NULL,
     state       TEXT NOT NULL,                      -- waiting, done, refused, dead
     attempts    BIGINT NOT NULL,
