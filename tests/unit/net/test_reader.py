@@ -199,7 +199,11 @@ def test_of_an_error_page_the_status_is_kept_and_the_excess_is_not(coding: str) 
 
 
 @pytest.mark.case("X12")
-@pytest.mark.parametrize("body", [b"garbage", gzip.compress(b"x" * 50, mtime=0)[:-9], gzip.compress(b"x" * 10**6, mtime=0)])
+@pytest.mark.parametrize(
+    "body",
+    [b"garbage", gzip.compress(b"x" * 50, mtime=0)[:-9], gzip.compress(b"x" * 10**6, mtime=0)],
+    ids=["garbage", "cut off", "far too large"],
+)
 @pytest.mark.parametrize(("status", "whole"), [(202, False), (410, True)])
 def test_a_compressed_body_that_nobody_reads_may_be_broken(body: bytes, status: int, whole: bool) -> None:
     reader = read(response("Content-Encoding: gzip", status=status, body=body), whole=whole)
