@@ -2,6 +2,8 @@
 # PYTHON names the interpreter that starts set-up (it finds a newer one itself when this one is too old).
 PYTHON ?= python3
 ARGS ?=
+# Tests wait for servers of their own about half of the time.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 SETUP := $(PYTHON) bin/bootstrap.py
 BIN := .venv/bin
 LOCK = "$$($(SETUP) uv)" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -42,11 +44,11 @@ check: ## formatting, lint, types, import contracts, house rules
 test: ## the whole suite, and what it needs beyond Python where that can be had
 	@$(SETUP) dev
 	@$(PYTHON) bin/extras.py
-	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-fast: ## the suite without PostgreSQL, browser and slow tests
 	@$(SETUP) dev
-	MEDFED_TEST_POSTGRES=off $(BIN)/pytest -q -n auto --dist loadgroup -m "not slow" --ignore tests/browser $(ARGS)
+	MEDFED_TEST_POSTGRES=off $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not slow" --ignore tests/browser $(ARGS)
 
 faults: ## 200 seeded kills, 100 power cuts, full disks …; hours (MEDFED_FAULT_KILLS, _CUTS, _HOSTS, _SEED …)
 	@$(SETUP) dev

@@ -263,7 +263,8 @@ def _quoted(value: str) -> str:
 def _sanitised(html: str) -> str | None:
     """What nh3 makes of it; None when it panics."""
     try:
-        cleaned = str(_CLEANER.clean(html))
+        # Only a quotation's line may have a class; of another the empty attribute is left.
+        cleaned = str(_CLEANER.clean(html)).replace('<p class="">', "<p>")
     except BaseException as error:
         # A panic in Rust arrives as pyo3_runtime.PanicException, which is no Exception and cannot be imported.
         if type(error).__name__ == "PanicException":

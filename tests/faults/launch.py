@@ -1,7 +1,8 @@
-"""A server with one thing changed for a test: `python -m tests.faults.launch WISH …`, the rest as for medfed.
+"""A server with one thing changed for a test: `python -m tests.faults.launch WISH,WISH …`, the rest as for medfed.
 
-Wishes: `careless` does not wait for the disk; `STEP:NUMBER` dies, as by kill -9, when it comes to a step for the
-NUMBERth time. Production code knows nothing of this: what it calls at that step is wrapped.
+Wishes, with commas between them: `careless` does not wait for the disk; `often` checkpoints after few changes, so that
+a short load shows it; `STEP:NUMBER` dies, as by kill -9, when it comes to a step for the NUMBERth time. Production code
+knows nothing of this: what it calls at that step is wrapped.
 """
 
 import os
@@ -15,11 +16,12 @@ from medfed.delivery.send import Deliverer
 from medfed.inbox import http
 from medfed.inbox.authenticate import Gatekeeper
 from medfed.inbox.record import Recorder
-from medfed.storage import outbox, sqlite_wire
+from medfed.storage import outbox, sqlite, sqlite_wire
 from medfed.storage.database import Transaction
 from medfed.storage.sqlite_transaction import SqliteTransaction
 
 CARELESS: Final = "careless"
+OFTEN: Final = "often"
 
 
 class Fuse:
@@ -84,12 +86,14 @@ after a post's deliveries were inserted and before that commit; after a delivery
 
 def changed_main() -> None:
     """Grant the wish, and be the server."""
-    wish = sys.argv.pop(1)
-    step, _, number = wish.partition(":")
-    if wish == CARELESS:
-        sqlite_wire.SYNCHRONOUS_FULL = 1  # type: ignore[misc]  # NORMAL: commits are not synced in WAL mode
-    else:
-        STEPS[step](Fuse(int(number)))
+    for wish in sys.argv.pop(1).split(","):
+        step, _, number = wish.partition(":")
+        if wish == CARELESS:
+            sqlite_wire.SYNCHRONOUS_FULL = 1  # type: ignore[misc]  # NORMAL: commits are not synced in WAL mode
+        elif wish == OFTEN:
+            sqlite.CHECKPOINT_CHANGES = 200  # type: ignore[misc]
+        else:
+            STEPS[step](Fuse(int(number)))
     main()
 
 

@@ -23,7 +23,7 @@ from medfed.kernel.clock import SystemClock
 from tests.faults.abuse import SEED, Scene, Senders, a_scene, wishing
 from tests.faults.disk import Disk
 from tests.faults.history import Aftermath, History, violations
-from tests.faults.launch import CARELESS
+from tests.faults.launch import CARELESS, OFTEN
 from tests.faults.tracing import CHANGES, SOCKETS, SYNCS, Call, calls_of, require_strace, traced
 
 pytestmark = pytest.mark.slow
@@ -88,14 +88,14 @@ async def _send(place: stage.Stage, cast: Cast, count: int) -> None:
 
 @pytest.mark.case("X04", "X05")
 async def test_what_was_acknowledged_survives_a_power_cut_at_any_moment(tmp_path: Path) -> None:
-    lived = await _under_load(tmp_path)
+    lived = await _under_load(tmp_path, OFTEN)
     assert await lived.violations(tmp_path / "cuts") == []
     assert lived.disk.checkpointed, "the load was too small to move anything from the WAL into the database"
 
 
 @pytest.mark.case("X04")
 async def test_a_server_that_does_not_wait_for_the_disk_fails_the_same_check(tmp_path: Path) -> None:
-    lived = await _under_load(tmp_path, CARELESS)
+    lived = await _under_load(tmp_path, f"{CARELESS},{OFTEN}")
     assert any(each.startswith("I-1 lost") for each in await lived.violations(tmp_path / "cuts"))
 
 

@@ -11,14 +11,14 @@ _LEAST = 0.004
 
 
 def grows_linearly(work: Callable[[str], object], text: str) -> None:
-    """Fail when `text` costs more than ten times what a quarter of it costs, each at its best of five."""
+    """Fail when `text` costs more than ten times what a quarter of it costs, each at its best of three."""
     whole, quarter = (_best(work, text[: len(text) // part]) for part in (1, TIMES))
     assert whole <= MOST * max(quarter, _LEAST), f"{whole / quarter:.0f} times the cost of a quarter"
 
 
 def _best(work: Callable[[str], object], text: str) -> float:
     best = float("inf")
-    for _ in range(5):
+    for _ in range(3):
         started = time.thread_time()
         work(text)
         best = min(best, time.thread_time() - started)
