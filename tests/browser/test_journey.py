@@ -43,6 +43,7 @@ def sign_in(page: Any, site: Medfed, name: str) -> None:
 
 def fits(page: Any, width: int) -> None:
     """Nothing scrolls sideways."""
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
 
 
