@@ -65,11 +65,9 @@ async def set_level(tx: Transaction, here: Here, domain: str, level: Level | Non
     await peers.set_level(tx, name, level, note=note, at=here.now())
     if level is Level.BLOCKED:
         await accounts.hide_host(tx, name, here.now())
-    else:
-        await accounts.show_host(tx, name)
-    if level is Level.BLOCKED:
         await outbox.withhold_all(tx, name, "the peer is blocked", until=here.now() + WITHHELD_FOR)
     else:
+        await accounts.show_host(tx, name)
         await outbox.release(tx, name)
     await moderation.record(
         tx,

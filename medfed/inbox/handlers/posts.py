@@ -28,21 +28,20 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
     said = resolved.said
     if said is None:
         return "nothing to create"
-    if said.is_vote:
-        asked = await posts.find_by_uri(tx, said.in_reply_to)
-        if asked is not None and asked.kind == "Question":
-            if not await read.may(tx, use.here, admitted.actor, asked):
-                raise PolicyRefusal("whoever may not read a question cannot answer it")
-            counted = await receive.vote(tx, use.here, admitted.actor, said, asked)
-            return "vote counted" if counted else "vote not counted"
-    if admitted.level is Level.LIMITED and not await _is_wanted(tx, admitted, resolved):
+    parent = await _parent(tx, said)
+    if said.is_vote and parent is not None and parent.kind == "Question":
+        if not await read.may(tx, use.here, admitted.actor, parent):
+            raise PolicyRefusal("whoever may not read a question cannot answer it")
+        counted = await receive.vote(tx, use.here, admitted.actor, said, parent)
+        return "vote counted" if counted else "vote not counted"
+    if admitted.level is Level.LIMITED and not await _is_wanted(tx, admitted, resolved, parent):
         raise PolicyRefusal("a limited peer, and nobody here follows or is addressed")
-    if admitted.level is not Level.TRUSTED and await _answers_a_closed_case(tx, said):
+    if admitted.level is not Level.TRUSTED and _answers_a_closed_case(parent):
         raise PolicyRefusal("that case is for practitioners of other peers")
-    await _refuse_outsiders_of_groups(tx, admitted, resolved)
-    if await _answers_unread(tx, use, admitted, said):
+    await _refuse_outsiders_of_groups(tx, admitted, said, resolved, parent)
+    if await _answers_unread(tx, use, admitted, parent):
         raise PolicyRefusal("whoever may not read a post cannot answer it")
-    if not await _may_answer(tx, use, admitted, said):
+    if not await _may_answer(tx, use, admitted, said, parent):
         return "its author does not let it be answered"
     post = await receive.receive(tx, use.here, admitted.actor, said, resolved.around)
     if post is None:
@@ -58,26 +57,27 @@ def _letter(admitted: Admitted) -> Letter:
     return Letter(actor=admitted.actor, activity=admitted.activity, body=admitted.body)
 
 
-async def _is_wanted(view: View, admitted: Admitted, resolved: Resolved) -> bool:
+async def _parent(view: View, said: PeerPost) -> Post | None:
+    """The post that this answers, if we have it."""
+    return await posts.find_by_uri(view, said.in_reply_to) if said.in_reply_to else None
+
+
+async def _is_wanted(view: View, admitted: Admitted, resolved: Resolved, parent: Post | None) -> bool:
     """Whether a limited peer's post concerns a member: followed, addressed, or answering a post of ours."""
     if any(account.local for account in resolved.around.addressed.values()):
         return True
     if await relations.has_local_follower(view, admitted.actor.id):
         return True
-    said = resolved.said
-    parent = await posts.find_by_uri(view, said.in_reply_to) if said and said.in_reply_to else None
     return parent is not None and parent.local
 
 
-async def _refuse_outsiders_of_groups(view: View, admitted: Admitted, resolved: Resolved) -> None:
+async def _refuse_outsiders_of_groups(
+    view: View, admitted: Admitted, said: PeerPost, resolved: Resolved, parent: Post | None
+) -> None:
     """What is for a closed group of ours comes from its members, on trusted peers; for one of a peer, from that group.
 
     Raises PolicyRefusal.
     """
-    said = resolved.said
-    if said is None:
-        return
-    parent = await posts.find_by_uri(view, said.in_reply_to) if said.in_reply_to else None
     group = receive.group_of(said, resolved.around, admitted.actor, parent)
     if group is None and parent is not None and parent.visibility == "group":
         group = await accounts.find_by_uri(view, parent.audience_uri)
@@ -88,23 +88,20 @@ async def _refuse_outsiders_of_groups(view: View, admitted: Admitted, resolved: 
         raise PolicyRefusal("only its members write into a closed group, and through it")
 
 
-async def _answers_a_closed_case(view: View, said: PeerPost) -> bool:
+def _answers_a_closed_case(parent: Post | None) -> bool:
     """Whether this hangs under a post of ours that its author's server was never given (M14)."""
-    parent = await posts.find_by_uri(view, said.in_reply_to) if said.in_reply_to else None
     return parent is not None and parent.local and parent.visibility == "verified"
 
 
-async def _answers_unread(view: View, use: Handling, admitted: Admitted, said: PeerPost) -> bool:
+async def _answers_unread(view: View, use: Handling, admitted: Admitted, parent: Post | None) -> bool:
     """Whether this hangs under a post of ours for a few, of whom its author is none (canReply)."""
-    parent = await posts.find_by_uri(view, said.in_reply_to) if said.in_reply_to else None
     if parent is None or not parent.local or parent.visibility not in ("followers", "direct"):
         return False
     return not await read.may(view, use.here, admitted.actor, parent)
 
 
-async def _may_answer(tx: Transaction, use: Handling, admitted: Admitted, said: PeerPost) -> bool:
+async def _may_answer(tx: Transaction, use: Handling, admitted: Admitted, said: PeerPost, parent: Post | None) -> bool:
     """Whether the author of the post of ours that this answers lets this actor (canReply); who may not is told."""
-    parent = await posts.find_by_uri(tx, said.in_reply_to) if said.in_reply_to else None
     if parent is None or not parent.local:
         return True
     return await consents.may_now(tx, use.here, use.levels, parent, admitted.actor, deed="reply", object_uri=said.id)
@@ -131,7 +128,7 @@ async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
 async def _create_late(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved, said: PeerPost) -> str:
     """The Create got lost, or is slower. What is old, or concerns nobody here, we did not miss."""
     old = said.published is None or use.here.now() - said.published > LATE
-    if said.is_vote or old or not await _is_wanted(tx, admitted, resolved):
+    if said.is_vote or old or not await _is_wanted(tx, admitted, resolved, await _parent(tx, said)):
         return "unknown post"
     return await create(tx, use, admitted, resolved)
 
