@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 from medfed.accounts.identify import Identifier
 from medfed.accounts.keyring import KeyRing
 from medfed.accounts.lookup import Lookup
-from medfed.accounts.peers import PeerLevels
+from medfed.accounts.peers import Newcomers, PeerLevels
 from medfed.accounts.sign import Knocking, Manners
 from medfed.activitypub.here import Here
 from medfed.activitypub.manners import CAVAGE
@@ -128,6 +128,7 @@ async def open_instance(
             allow_http=settings.federation.allow_http,
             ca_file=Path(settings.federation.ca_file) if settings.federation.ca_file else None,
             is_blocked=levels.is_blocked,
+            meet=Newcomers(store, clock).meet,
             transport=transport,
         )
         stack.push_async_callback(net.aclose)

@@ -12,9 +12,8 @@ from medfed.activitypub.strictjson import parse_object
 from medfed.activitypub.uris import authority_of
 from medfed.activitypub.wire import PeerActor, owner_of, read_actor
 from medfed.domain.accounts import Account, AccountKey, Handle, ProfileField
-from medfed.domain.sites import site_of
 from medfed.kernel import limits
-from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND, Millis
+from medfed.kernel.clock import DAY, MINUTE, Millis
 from medfed.kernel.errors import (
     Malformed,
     NotFound,
@@ -28,7 +27,7 @@ from medfed.kernel.html import clean, neutralise
 from medfed.net.client import Net
 from medfed.net.fetch import WEBFINGER_TYPES, fetch_document, fetch_json, same_document
 from medfed.net.message import Signer
-from medfed.storage import accounts, emojis, peers, tasks
+from medfed.storage import accounts, emojis, tasks
 from medfed.storage.database import Store, Transaction
 
 FRESH: Final = 1 * DAY
@@ -104,23 +103,6 @@ class Lookup:
             fetching.add_done_callback(lambda done: self._landed(uri, done))
         return await asyncio.shield(fetching)
 
-    async def meet(self, host: str) -> bool:
-        """Whether a host may be asked for something: one that we do not know is counted with the others of its site.
-
-        Whoever owns a name can make hosts under it without end (H09).
-        """
-        async with self._store.view() as view:
-            if await peers.is_known(view, host):
-                return True
-        async with self._store.transaction("meet host") as tx:
-            most = limits.NEW_HOSTS_PER_SITE
-            return await peers.introduce(tx, site_of(host), host, now=self._here.now(), most=most)
-
-    async def _insist_on_meeting(self, host: str) -> None:
-        if not await self.meet(host):
-            text = f"too many new hosts of {site_of(host)} in a day"
-            raise Unreachable(text, host=host, retry_after=HOUR // SECOND)
-
     async def _refresh(self, uri: str, timeout: float) -> Account:  # noqa: ASYNC109
         try:
             actor = await self._fetch(uri, timeout)
@@ -184,7 +166,6 @@ class Lookup:
     async def _webfinger(self, username: str, domain: str) -> tuple[str, str]:
         """(name@domain of the subject, actor id)."""
         resource = quote(f"acct:{username}@{domain}", safe=":@")
-        await self._insist_on_meeting(domain)
         url = f"{self.scheme_for(domain)}://{domain}/.well-known/webfinger?resource={resource}"
         fetched = await fetch_json(self._net, url, types=WEBFINGER_TYPES)
         document = parse_object(fetched.body)
@@ -203,9 +184,7 @@ class Lookup:
         return "http" if self._here.uris.base.startswith("http:") and ":" in domain else "https"
 
     async def _fetch(self, uri: str, timeout: float) -> PeerActor:  # noqa: ASYNC109
-        sign = await self._sign()
-        await self._insist_on_meeting(authority_of(uri))
-        fetched = await fetch_document(self._net, uri, sign=sign, timeout=timeout)
+        fetched = await fetch_document(self._net, uri, sign=await self._sign(), timeout=timeout)
         document = parse_object(fetched.body)
         owner = owner_of(document)
         if not owner:

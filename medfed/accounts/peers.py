@@ -8,7 +8,10 @@ from medfed.accounts.promise import WITHHELD_FOR
 from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account, is_authority
 from medfed.domain.peers import Level, Mode, Peer, default_level
-from medfed.kernel.errors import Invalid
+from medfed.domain.sites import site_of
+from medfed.kernel import limits
+from medfed.kernel.clock import HOUR, SECOND, Clock
+from medfed.kernel.errors import Invalid, Unreachable
 from medfed.storage import accounts, moderation, outbox, peers
 from medfed.storage.database import Store, Transaction
 from medfed.storage.outbox import Followers
@@ -52,6 +55,27 @@ class PeerLevels:
         """Read the levels again."""
         async with store.view() as view:
             self.replace(await peers.everyone(view))
+
+
+class Newcomers:
+    """Counts the hosts that we get to know with the others of their site.
+
+    Whoever owns a name can make hosts under it without end (H09).
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def meet(self, host: str) -> None:
+        """Let a host be asked for something, if it is known or not one too many. Raises Unreachable."""
+        async with self._store.view() as view:
+            if await peers.is_known(view, host):
+                return
+        site, most = site_of(host), limits.NEW_HOSTS_PER_SITE
+        async with self._store.transaction("meet host") as tx:
+            if not await peers.introduce(tx, site, host, now=self._clock.now(), most=most):
+                raise Unreachable(f"too many new hosts of {site} in a day", host=host, retry_after=HOUR // SECOND)
 
 
 async def set_level(tx: Transaction, here: Here, domain: str, level: Level | None, *, by: str, note: str = "") -> None:

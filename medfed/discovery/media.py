@@ -137,7 +137,11 @@ async def _check_link(
 async def _fetch(instance: Instance, url: str) -> tuple[str, bytes]:
     try:
         response = await instance.net.get(
-            url, accept="image/*", limit=limits.FETCHED_MEDIA, sign=await instance.sign_as_instance()
+            url,
+            accept="image/*",
+            limit=limits.FETCHED_MEDIA,
+            sign=await instance.sign_as_instance(),
+            meet=False,
         )
         require_success(response)
     except (RemoteGone, RemoteRefused) as error:

@@ -1,7 +1,7 @@
 """The only door to other servers: every request that leaves this house is made by a `Net`."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,11 +23,16 @@ def nobody_is_blocked(_authority: str) -> bool:
     return False
 
 
+async def everybody_is_met(_authority: str) -> None:
+    """The rule of an instance that does not mind how many hosts it gets to know."""
+
+
 class Net:
     """Speaks HTTP with other servers under one policy.
 
     Each hop of each request passes the same checks, in this order: no write transaction is open; the URL is
     one that we use; our rules do not block the host (`is_blocked` is asked with the authority, host[:port]);
+    whoever is asked for a document may be met (`meet`, likewise, raises Unreachable if not: H09);
     and, where sockets are used, every address of the name is allowed.
     """
 
@@ -39,10 +44,12 @@ class Net:
         allow_http: bool = False,
         ca_file: Path | None = None,
         is_blocked: Callable[[str], bool] = nobody_is_blocked,
+        meet: Callable[[str], Awaitable[None]] = everybody_is_met,
         transport: Transport | None = None,
     ) -> None:
         self._policy = Policy(allow_networks=parse_networks(allow_networks), allow_http=allow_http)
         self._is_blocked = is_blocked
+        self._meet = meet
         self._transport = transport or Pool(self._policy, tls=tls_context(ca_file))
         about = f" (+{public_url})" if public_url else ""
         self._user_agent = f"medfed/{__version__}{about}"
@@ -70,11 +77,13 @@ class Net:
         redirects: int = limits.REDIRECTS,
         headers: Mapping[str, str] | None = None,
         compressed: bool = False,
+        meet: bool = True,
     ) -> Response:
         """Fetch `url`, following at most `redirects` redirects, all within `timeout` seconds.
 
         Each hop is checked and signed anew; `headers` (conditional requests, a token) go only to the first
-        authority. `limit` is in decoded body bytes. Any status but a followed redirect is returned.
+        authority. `limit` is in decoded body bytes. Without `meet`, hosts are not counted as met: for what may lie
+        anywhere and leads nowhere, like pictures. Any status but a followed redirect is returned.
         Raises Blocked, Unreachable, RemoteRefused (a redirect that is not followed, a body over the limit).
         """
         deadline = time.monotonic() + timeout
@@ -85,6 +94,8 @@ class Net:
         seen = {str(to)}
         while True:
             extra = headers if headers and (to.scheme, to.authority) == origin else {}
+            if meet:
+                await self._meet(to.authority)
             request = self._request("GET", to, own, extra, b"")
             response = await self._knock(request, sign, deadline, limit)
             if response.status not in _REDIRECTS:

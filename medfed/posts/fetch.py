@@ -103,31 +103,19 @@ class PostFetcher:
         """
         if not budget.spend():
             raise NotFound("that thread is too long to be fetched at once")
-        sign = await self._sign()
-        if not await self._lookup.meet(authority_of(uri)):
-            raise NotFound("too many new hosts under one name are asked today")
-        fetched = await fetch_document(self._net, uri, sign=sign)
-        document = parse_object(fetched.body)
-        claimed = _id_of(document)
-        if self._here.uris.is_ours(claimed):
-            raise OriginMismatch("a peer's document claims an id of ours")
-        elsewhere = same_document(requested=uri.partition("#")[0], final=fetched.url, claimed=claimed)
-        if elsewhere is None:
-            return document
-        again = await fetch_document(self._net, elsewhere, sign=await self._sign())
-        document = parse_object(again.body)
-        claimed = _id_of(document)
-        if same_document(requested=elsewhere, final=again.url, claimed=claimed) or claimed != elsewhere:
-            raise OriginMismatch("the object's id leads to another object")
-        return document
+        document, elsewhere = await self._at(uri)
+        return document if elsewhere is None else await self._itself(elsewhere)
 
     async def activity(self, uri: str) -> Activity:
         """An activity, as its own server shows it. Raises RemoteFailure, Malformed, OriginMismatch."""
-        fetched = await fetch_document(self._net, uri, sign=await self._sign())
-        shown = read_activity(parse_object(fetched.body))
-        if same_document(requested=uri, final=fetched.url, claimed=shown.id) is not None or shown.id != uri:
-            raise OriginMismatch("the activity's id leads to another activity")
-        return shown
+        return read_activity(await self._itself(uri))
+
+    async def stamp(self, uri: str) -> Stamp:
+        """The authorization of a quote, as it stands at its own address.
+
+        Raises RemoteFailure, Malformed, OriginMismatch.
+        """
+        return read_stamp(await self._itself(uri))
 
     async def is_gone(self, uri: str, *, certain: bool) -> bool:
         """Whether its own server says that an object is no more: by 410 or a Tombstone, or, unless `certain`, by 404.
@@ -135,13 +123,25 @@ class PostFetcher:
         Raises RemoteFailure for no answer at all, Malformed, OriginMismatch.
         """
         try:
-            fetched = await fetch_document(self._net, uri, sign=await self._sign())
+            return type_of(await self._itself(uri)) == "Tombstone"
         except RemoteGone as gone:
             return gone.host == authority_of(uri) and (gone.remote_status == 410 or not certain)
+
+    async def _itself(self, uri: str) -> Document:
+        """What stands at an id and says that this is its id."""
+        document, _ = await self._at(uri)
+        if _id_of(document) != uri:
+            raise OriginMismatch("what stands there has another id")
+        return document
+
+    async def _at(self, uri: str) -> tuple[Document, str | None]:
+        """What stands at an address, and the address where it has to be fetched before it is believed, if another."""
+        fetched = await fetch_document(self._net, uri, sign=await self._sign())
         document = parse_object(fetched.body)
         claimed = _id_of(document)
-        there = same_document(requested=uri, final=fetched.url, claimed=claimed) is None and claimed == uri
-        return there and type_of(document) == "Tombstone"
+        if self._here.uris.is_ours(claimed):
+            raise OriginMismatch("a peer's document claims an id of ours")
+        return document, same_document(requested=uri.partition("#")[0], final=fetched.url, claimed=claimed)
 
     async def ancestors(self, uri: str, budget: Budget) -> None:
         """Make sure that what stands above is stored, as far as it can be had; from the oldest down."""
@@ -195,17 +195,6 @@ class PostFetcher:
             ids |= dict.fromkeys(listing.ids)
             page = listing.next
         return list(ids)[: limits.THREAD_POSTS]
-
-    async def stamp(self, uri: str) -> Stamp:
-        """The authorization of a quote, as it stands at its own address.
-
-        Raises RemoteFailure, Malformed, OriginMismatch.
-        """
-        fetched = await fetch_document(self._net, uri, sign=await self._sign())
-        stamp = read_stamp(parse_object(fetched.body))
-        if same_document(requested=uri, final=fetched.url, claimed=stamp.id) is not None or stamp.id != uri:
-            raise OriginMismatch("the authorization is another than the one that was named")
-        return stamp
 
     async def _listing(self, page: str, collection: str, budget: Budget) -> Listing:
         if not same_origin(page, collection):

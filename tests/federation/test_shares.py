@@ -10,7 +10,7 @@ from medfed.kernel.allowance import Allowance
 from medfed.kernel.clock import DAY, HOUR, MINUTE
 from medfed.storage import peers
 from tests.federation.conftest import Open
-from tests.support.stranger import Stranger, signed
+from tests.support.stranger import Document, Stranger, signed
 from tests.support.world import a_world
 
 LYON = "lyon.test"
@@ -94,6 +94,29 @@ async def test_a_thread_over_hosts_without_end_makes_us_meet_ten_and_is_taken_as
             above = bot.note(inReplyTo=above)["id"]
         note = alice.note(inReplyTo=above)
         assert (await alice.tells(lyon, alice.create(note))).startswith("done")
+        asked = {request.authority for request in world.internet.requests if "evil" in request.authority}
+        assert len(asked) == limits.NEW_HOSTS_PER_SITE
+
+
+@pytest.mark.case("H09", "D19")
+@pytest.mark.parametrize("way", ["passed on", "redirected"])
+async def test_what_a_peer_points_at_on_hosts_without_end_makes_us_meet_ten(way: str) -> None:
+    async with a_world(LYON) as world:
+        lyon = world[LYON]
+        peer = Stranger(world, "peer.test")
+        group, post = peer.person("cardio", type="Group"), await lyon.publishes("dr-roy", "Bonjour")
+        await lyon.follows("dr-roy", group.handle)
+        await world.settle()
+        await group.tells(lyon, group.activity("Accept", peer.heard("Follow")[0]["id"]))
+        for number in range(limits.NEW_HOSTS_PER_SITE + 8):
+            bot = Stranger(world, f"bot{number}.evil.example").person("bot")
+            like = bot.activity("Like", post.uri)
+            said: Document | str = like
+            if way == "redirected":
+                path = f"/notes/{number}"
+                peer.redirects[path] = bot.note()["id"]
+                said = peer.base + path
+            await group.tells(lyon, group.activity("Announce", said))
         asked = {request.authority for request in world.internet.requests if "evil" in request.authority}
         assert len(asked) == limits.NEW_HOSTS_PER_SITE
 

@@ -119,6 +119,26 @@ async def test_a_blocked_host_hears_nothing_by_any_way(internet: PretendInternet
     assert asked == ["b.example", "b.example", "a.example", "b.example"]
 
 
+@pytest.mark.case("H09")
+async def test_a_host_too_many_is_not_asked_wherever_its_name_came_from(internet: PretendInternet) -> None:
+    met: list[str] = []
+
+    async def meet(authority: str) -> None:
+        met.append(authority)
+        if authority == "b.example":
+            raise Unreachable("too many", host=authority)
+
+    internet.register("a.example", redirects("https://b.example/"))
+    net = Net(transport=internet, meet=meet)
+    for url in ("https://b.example/", "https://a.example/"):
+        with pytest.raises(Unreachable):
+            await fetch(net, url)
+    assert met == ["b.example", "a.example", "b.example"]
+    assert internet.sent_to("b.example") == []
+    picture = await net.get("https://a.example/", accept="image/*", limit=100, meet=False)
+    assert (picture.body, len(met)) == (b"from b", 3)
+
+
 @pytest.mark.case("B06")
 async def test_each_hop_is_signed_anew_and_inherits_nothing(net: Net, internet: PretendInternet) -> None:
     internet.register("a.example", by_path({"/1": redirects("/2"), "/2": redirects("https://b.example/3")}))
