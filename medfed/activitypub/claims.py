@@ -1,7 +1,7 @@
 """What a signed HTTP request claims about its sender, before and after the claim has been checked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from medfed.activitypub.keys import KeyKind, PublicKey
@@ -32,6 +32,12 @@ class SignedRequest:
     authority: str
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    _named: dict[str, list[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Sort the headers by their names: a signature is read by asking for some, again and again."""
+        for name, value in self.headers:
+            self._named.setdefault(name, []).append(value.strip(" \t"))
 
     @classmethod
     def outgoing(cls, method: str, url: str, body: bytes = b"") -> "SignedRequest":
@@ -45,7 +51,7 @@ class SignedRequest:
 
     def values(self, name: str) -> list[str]:
         """Every value of a header, in order, without the white space around it."""
-        return [value.strip(" \t") for header, value in self.headers if header == name]
+        return self._named.get(name, [])
 
     @property
     def also_signed(self) -> tuple[str, ...]:

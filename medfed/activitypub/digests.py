@@ -57,7 +57,7 @@ def _verify(form: re.Pattern[str], values: Sequence[str], body: bytes) -> None:
     if algorithm is None:
         raise BadSignature("the digest of the body must be SHA-256 or SHA-512")
     try:
-        claimed = base64.b64decode(match.group(2), validate=True)
+        claimed = binascii.a2b_base64(match.group(2), strict_mode=True)
     except binascii.Error as error:
         raise BadSignature("the digest of the body is malformed") from error
     if not hmac.compare_digest(claimed, algorithm(body).digest()):

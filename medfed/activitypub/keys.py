@@ -30,6 +30,9 @@ FRAGMENTS: Final[Mapping[KeyKind, str]] = {"rsa": "main-key", "ed25519": "ed2551
 _RSA_EXPONENTS: Final = range(65_537, 2**32, 2)
 _SPKI_PEM: Final = re.compile(r"\s*+-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]++)-----END PUBLIC KEY-----\s*+")
 
+_PADDING: Final = padding.PKCS1v15()
+_HASH: Final = hashes.SHA256()
+
 # Multicodec prefixes, as unsigned varints: ed25519-pub 0xed and rsa-pub 0x1205 (FEP-521a).
 _ED25519_PUB: Final = b"\xed\x01"
 _RSA_PUB: Final = b"\x85\x24"
@@ -58,7 +61,7 @@ class PublicKey:
             if isinstance(self.material, Ed25519PublicKey):
                 self.material.verify(signature, message)
             else:
-                self.material.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+                self.material.verify(signature, message, _PADDING, _HASH)
         except InvalidSignature as error:
             raise BadSignature("the signature does not verify") from error
 
@@ -99,7 +102,7 @@ class PrivateKey:
         """A signature that `public.verify` accepts. RSA-2048 takes about 1 ms, Ed25519 about 50 µs."""
         if isinstance(self.material, Ed25519PrivateKey):
             return self.material.sign(message)
-        return self.material.sign(message, padding.PKCS1v15(), hashes.SHA256())
+        return self.material.sign(message, _PADDING, _HASH)
 
     def to_pkcs8(self) -> bytes:
         """The secret itself, unencrypted PKCS #8 DER. Only for sealing at rest."""

@@ -7,6 +7,7 @@ stored (D04).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from medfed.activitypub import keys
@@ -45,7 +46,12 @@ def reference(value: object) -> str:
 
 def _is_uri(text: str) -> bool:
     """An http(s) URI of a length, in bytes, that every database can keep an index of."""
-    if not 0 < len(text) <= _LONGEST_URI or not text.isprintable() or " " in text or not authority_of(text):
+    return 0 < len(text) <= _LONGEST_URI and _is_plain_uri(text)
+
+
+@lru_cache(maxsize=1_024)
+def _is_plain_uri(text: str) -> bool:
+    if not text.isprintable() or " " in text or not authority_of(text):
         return False
     return text.isascii() or len(text.encode()) <= _LONGEST_URI
 
@@ -555,8 +561,10 @@ def _page(id_: str, document: Document) -> str:
 
 def quoted_by(document: Document) -> str:
     """The post that a post quotes: as FEP-044f says it, or as Fedibird and Misskey said it before."""
-    said = (reference(document.get(name)) for name in ("quote", "quoteUrl", "quoteUri", "_misskey_quote"))
-    return next((uri for uri in said if uri), "")
+    for name in ("quote", "quoteUrl", "quoteUri", "_misskey_quote"):
+        if name in document and (uri := reference(document[name])):
+            return uri
+    return ""
 
 
 def _policy(document: Document) -> Policy:
@@ -684,8 +692,10 @@ def _requirement(document: Document) -> Requirement | None:
     """The audiencePolicy of a restricted object. One that we cannot read is met by nobody: it fails closed."""
     policy = document.get("audiencePolicy")
     if policy is None:
-        spelt = any(name.endswith((":audiencePolicy", "#audiencePolicy")) for name in document)
-        return Requirement(min_assurance=_NEVER) if spelt else None
+        for name in document:
+            if name.endswith((":audiencePolicy", "#audiencePolicy")):
+                return Requirement(min_assurance=_NEVER)
+        return None
     if not isinstance(policy, dict):
         return Requirement(min_assurance=_NEVER)
     least = policy.get("minAssurance", "low")

@@ -6,7 +6,7 @@ open multiplies in it, so a linear pass first rebuilds the document flat and wel
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from html import escape, unescape
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -57,7 +57,7 @@ _KEPT_ATTRIBUTES: Final = frozenset({"href", "class", "start", "reversed", "valu
 _MARKUP: Final = re.compile(
     r"""<!--.*?(?:-->|\Z)
       | <[!?][^>]*+(?:>|\Z)
-      | <(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z0-9:-]*+)(?P<attributes>(?:[^<>"']|"[^"]*+"|'[^']*+')*+)>""",
+      | <(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z0-9:-]*+)(?P<attributes>(?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""",
     re.VERBOSE | re.DOTALL,
 )
 _ATTRIBUTE: Final = re.compile(
@@ -68,7 +68,6 @@ _TURNING: Final = "\u202a-\u202e\u2066-\u2069"
 _STACKING: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _DIRECTION: Final = re.compile(f"[{_TURNING}]")
 _MARKS: Final = re.compile(f"([{_STACKING}]{{8}})[{_STACKING}]+")
-_TRICK: Final = re.compile(f"[{_TURNING}{_STACKING}]")
 _UNSEEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
@@ -81,7 +80,7 @@ def clean(html: str) -> str:
 
     What the sanitiser cannot digest is kept as its text (E09).
     """
-    html = _rebuilt(_NEVER.sub("", html[: limits.CONTENT_IN]))
+    html = _rebuilt(_without_controls(html[: limits.CONTENT_IN]))
     for _ in range(_ROUNDS):
         cleaned = _sanitised(html)
         if cleaned is None:
@@ -153,6 +152,8 @@ def neutralise(text: str, limit: int) -> str:
 
     Cut at `limit` characters (E04).
     """
+    if not text:
+        return ""
     text = " ".join(text[: 20 * limit].replace("\n", " ").replace("\t", " ").split())
     text = _JOINERS_IN_LATIN.sub("", _UNSEEN.sub("", text))
     return _MARKS.sub(r"\1", text)[:limit].strip()
@@ -174,33 +175,54 @@ def safe_url(url: str) -> str:
 
 
 class _Tag(NamedTuple):
+    """A tag as it was read, and as it is written again: under `kept`, its name then; '' for what does not stay open."""
+
     name: str
     closes: bool
-    attributes: str
+    kept: str
+    html: str
 
 
 def _tokens(html: str) -> Iterator[str | _Tag]:
     """Text and tags, without comments and without the content of elements that hold no prose."""
     at = 0
-    while True:
-        match = _MARKUP.search(html, at)
-        if match is None:
+    while at < len(html):
+        for match in _MARKUP.finditer(html, at):
+            start, end = match.span()
+            if start > at:
+                yield html[at:start]
+            at = end
+            if match["name"] is None:
+                continue
+            tag = _usual_tag(match[0]) if end - start <= _USUAL_LENGTH else _tag(match[0])
+            if tag.name in _DROPPED_WHOLE and not tag.closes:
+                closing = re.compile(rf"</{tag.name}[\s/>]", re.IGNORECASE).search(html, at)
+                at = len(html) if closing is None else closing.start()
+                break
+            yield tag
+        else:
             yield html[at:]
             return
-        if match.start() > at:
-            yield html[at : match.start()]
-        at = match.end()
-        close, name, attributes = match.groups()
-        if name is None:
-            continue
-        tag = _Tag(name.lower(), bool(close), attributes)
-        if tag.name in _DROPPED_WHOLE and not tag.closes:
-            end = re.compile(rf"</{tag.name}[\s/>]", re.IGNORECASE).search(html, at)
-            if end is None:
-                return
-            at = end.start()
-            continue
-        yield tag
+
+
+def _tag(markup: str) -> _Tag:
+    close, name, attributes = _MARKUP.fullmatch(markup).groups()  # type: ignore[union-attr]  # it was found by it
+    name = name.lower()
+    closes, kept = bool(close), _RENAMED.get(name, name)
+    if kept not in _TAGS:
+        return _Tag(name, closes, "", "\n" if name in _BLOCKS else "")
+    if kept in _VOID:
+        return _Tag(name, closes, "", "" if closes else f"<{kept}>")
+    if closes:
+        return _Tag(name, closes, kept, f"</{kept}>")
+    # The sanitiser would add it, and what it changes it has to look at twice.
+    rel = f' rel="{_REL}"' if kept == "a" else ""
+    return _Tag(name, closes, kept, f"<{kept}{_attributes(attributes)}{rel}>")
+
+
+_USUAL_LENGTH: Final = 60
+_usual_tag: Final = lru_cache(maxsize=512)(_tag)
+"""Most tags of most posts are the same few."""
 
 
 def _rebuilt(html: str) -> str:
@@ -211,21 +233,15 @@ def _rebuilt(html: str) -> str:
     for token in _tokens(html):
         if isinstance(token, str):
             parts.append(token.replace("<", "&lt;").replace(">", "&gt;"))
-            continue
-        name = _RENAMED.get(token.name, token.name)
-        if name not in _TAGS:
-            parts.append("\n" if name in _BLOCKS else "")
-        elif name in _VOID:
-            parts.append("" if token.closes else f"<{name}>")
+        elif not token.kept:
+            parts.append(token.html)
         elif token.closes:
-            parts.append(_close(name, open_tags, skipped))
+            parts.append(_close(token.kept, open_tags, skipped))
         elif len(open_tags) >= _DEEPEST:
-            skipped[name] = skipped.get(name, 0) + 1
+            skipped[token.kept] = skipped.get(token.kept, 0) + 1
         else:
-            open_tags.append(name)
-            # The sanitiser would add it, and what it changes it has to look at twice.
-            rel = f' rel="{_REL}"' if name == "a" else ""
-            parts.append(f"<{name}{_attributes(token.attributes)}{rel}>")
+            open_tags.append(token.kept)
+            parts.append(token.html)
     parts += [f"</{name}>" for name in reversed(open_tags)]
     return "".join(parts)
 
@@ -234,6 +250,9 @@ def _close(name: str, open_tags: list[str], skipped: dict[str, int]) -> str:
     if skipped.get(name):
         skipped[name] -= 1
         return ""
+    if open_tags and open_tags[-1] == name:
+        open_tags.pop()
+        return f"</{name}>"
     if name not in open_tags:
         return ""
     closed: list[str] = []
@@ -273,9 +292,17 @@ def _sanitised(html: str) -> str | None:
     return _without_tricks(cleaned)
 
 
+def _without_controls(text: str) -> str:
+    return text if text.isprintable() else _NEVER.sub("", text)
+
+
 def _without_tricks(text: str) -> str:
-    """No marks that turn the direction of writing, no towers of marks. Nearly every text is done after one look."""
-    return text if _TRICK.search(text) is None else _MARKS.sub(r"\1", _DIRECTION.sub("", text))
+    """No marks that turn the direction of writing, no towers of marks."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return _MARKS.sub(r"\1", _DIRECTION.sub("", text))
+    return text  # all of these are beyond Latin-1, which is told at a fiftieth of the cost of a search
 
 
 def _as_paragraphs(text: str) -> str:

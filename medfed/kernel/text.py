@@ -62,6 +62,8 @@ def hashtags(text: str) -> list[str]:
 
 def fold_hashtag(name: str) -> str:
     """The form that hashtags are stored and compared in: #Santé and #SANTE are one, as on Mastodon."""
+    if name.isascii():
+        return name.removeprefix("#").lower()
     folded = unicodedata.normalize("NFKC", name.removeprefix("#").removeprefix("＃")).casefold()
     kept: list[str] = []
     latin = False
