@@ -169,15 +169,15 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 def check_announced(request: Request, limit: int) -> None:
     """Refuse a body by what its headers say of it, before any of it is read. Raises TooLarge, Unsupported."""
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Unsupported("a coded request body is not understood")
-    announced = request.headers.get("content-length")
-    if announced is not None and not _is_at_most(announced, limit):
-        raise TooLarge(f"at most {limit // limits.MIB} MiB")
+    for name, value in request.scope["headers"]:
+        if name == b"content-encoding" and value != b"identity":
+            raise Unsupported("a coded request body is not understood")
+        if name == b"content-length" and not _is_at_most(value, limit):
+            raise TooLarge(f"at most {limit // limits.MIB} MiB")
 
 
-def _is_at_most(announced: str, limit: int) -> bool:
-    return announced.isascii() and announced.isdigit() and len(announced) < 20 and int(announced) <= limit
+def _is_at_most(announced: bytes, limit: int) -> bool:
+    return announced.isdigit() and len(announced) < 20 and int(announced) <= limit
 
 
 def read_json(body: bytes) -> Any:

@@ -28,8 +28,8 @@ _HEARD_AGAIN_AFTER: Final = MINUTE
 _HOSTS_KEPT: Final = 10_000
 
 
-class _Known(Exception):
-    """Another request brought the same activity: nothing of this one is kept."""
+class _NotNow(Exception):
+    """Another request brought the same activity, or an earlier one of its actor's waits: no effect is kept."""
 
 
 class Recorder:
@@ -66,43 +66,48 @@ class Recorder:
     async def _take(self, arrival: Arrival, admitted: Admitted) -> bool:
         line = route(admitted.activity)
         if line is None:
-            return await self._record(arrival, admitted, "done", f"not understood: {admitted.activity.what}")
+            return await self._settle(arrival, admitted, "done", f"not understood: {admitted.activity.what}")
         try:
             resolved = await line.resolve(self._stored, admitted)
             return await self._apply(line, arrival, admitted, resolved)
-        except NeedsNetwork:
-            return await self._record(arrival, admitted, "waiting")
-        except _Known:
-            return False
+        except (NeedsNetwork, _NotNow):
+            return await self._wait(arrival, admitted)
         except (Refused, RemoteFailure) as error:
-            return await self._record(arrival, admitted, "refused", f"{type(error).__name__}: {error}")
+            return await self._settle(arrival, admitted, "refused", f"{type(error).__name__}: {error}")
         except StorageDown:
             raise
         except Exception:
             log.exception("applying %s failed; the worker tries again", arrival.uri)
-            return await self._record(arrival, admitted, "waiting")
+            return await self._wait(arrival, admitted)
 
     async def _apply(self, line: Receives, arrival: Arrival, admitted: Admitted, resolved: Resolved) -> bool:
         async def effect(tx: Transaction) -> bool:
             await self._hear(tx, admitted.actor.host, arrival.received_at)
-            seen, queued = await inbox_log.before(tx, arrival)
-            if seen:
-                return False
-            if queued:
-                return await inbox_log.record(tx, arrival)
             note = await line.apply(tx, self._handling, admitted, resolved)
-            if not await inbox_log.record(tx, arrival, state="done", note=note):
-                raise _Known
+            # Asked last, and with the record: hardly any comes twice or behind another, and what it did is undone.
+            if not await inbox_log.settle_new(tx, arrival, state="done", note=note):
+                raise _NotNow
             return False
 
         return await self._store.arrive(f"take {arrival.kind[:40]}", effect)
 
-    async def _record(self, arrival: Arrival, admitted: Admitted, state: State, note: str = "") -> bool:
-        async def record(tx: Transaction) -> bool:
-            await self._hear(tx, admitted.actor.host, arrival.received_at)
-            return await inbox_log.record(tx, arrival, state=state, note=note) and state == "waiting"
+    async def _settle(self, arrival: Arrival, admitted: Admitted, state: State, note: str) -> bool:
+        """Write down what came of it, unless it has to be judged after one that waits."""
 
-        return await self._store.arrive("record arrival", record)
+        async def settle(tx: Transaction) -> bool:
+            await self._hear(tx, admitted.actor.host, arrival.received_at)
+            if await inbox_log.settle_new(tx, arrival, state=state, note=note):
+                return False
+            return await inbox_log.record(tx, arrival)
+
+        return await self._store.arrive("settle arrival", settle)
+
+    async def _wait(self, arrival: Arrival, admitted: Admitted) -> bool:
+        async def wait(tx: Transaction) -> bool:
+            await self._hear(tx, admitted.actor.host, arrival.received_at)
+            return await inbox_log.record(tx, arrival)
+
+        return await self._store.arrive("record arrival", wait)
 
     async def _hear(self, tx: Transaction, host: str, now: Millis) -> None:
         """Write down that a host lives, if it is a minute since we last did."""

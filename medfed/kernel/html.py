@@ -175,12 +175,16 @@ def safe_url(url: str) -> str:
 
 
 class _Tag(NamedTuple):
-    """A tag as it was read, and as it is written again: under `kept`, its name then; '' for what does not stay open."""
+    """A tag as it was read, and as it is written again: under `kept`, its name then; '' for what does not stay open.
+
+    `drops`: nothing counts until it is closed.
+    """
 
     name: str
     closes: bool
     kept: str
     html: str
+    drops: bool = False
 
 
 def _tokens(html: str) -> Iterator[str | _Tag]:
@@ -192,10 +196,10 @@ def _tokens(html: str) -> Iterator[str | _Tag]:
             if start > at:
                 yield html[at:start]
             at = end
-            if match["name"] is None:
+            if match.lastindex is None:
                 continue
             tag = _usual_tag(match[0]) if end - start <= _USUAL_LENGTH else _tag(match[0])
-            if tag.name in _DROPPED_WHOLE and not tag.closes:
+            if tag.drops:
                 closing = re.compile(rf"</{tag.name}[\s/>]", re.IGNORECASE).search(html, at)
                 at = len(html) if closing is None else closing.start()
                 break
@@ -210,7 +214,7 @@ def _tag(markup: str) -> _Tag:
     name = name.lower()
     closes, kept = bool(close), _RENAMED.get(name, name)
     if kept not in _TAGS:
-        return _Tag(name, closes, "", "\n" if name in _BLOCKS else "")
+        return _Tag(name, closes, "", "\n" if name in _BLOCKS else "", name in _DROPPED_WHOLE and not closes)
     if kept in _VOID:
         return _Tag(name, closes, "", "" if closes else f"<{kept}>")
     if closes:

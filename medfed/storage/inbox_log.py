@@ -15,10 +15,13 @@ _RECORD = sql(
     ON CONFLICT (uri) DO NOTHING
     """
 )
-_BEFORE = sql(
+_SETTLE_NEW = sql(
     """
-    SELECT EXISTS (SELECT 1 FROM inbox_log WHERE uri = :uri) AS seen,
-           EXISTS (SELECT 1 FROM inbox_log WHERE actor_uri = :actor_uri AND state = 'waiting') AS queued
+    INSERT INTO inbox_log (id, uri, actor_uri, kind, body, received_at, state, attempts, next_at, note)
+    SELECT CAST(:id AS BIGINT), :uri, :actor_uri, :kind, NULL, CAST(:at AS BIGINT), :state, 0, CAST(:at AS BIGINT),
+           :note
+    WHERE NOT EXISTS (SELECT 1 FROM inbox_log WHERE actor_uri = :actor_uri AND state = 'waiting')
+    ON CONFLICT (uri) DO NOTHING
     """
 )
 _WAITING = sql(
@@ -64,12 +67,6 @@ class Arrival:
     attempts: int = 0
 
 
-async def before(view: View, arrival: Arrival) -> tuple[bool, bool]:
-    """(whether its id was stored before, whether an earlier one of its actor's still waits)."""
-    row = await view.one(_BEFORE, uri=arrival.uri, actor_uri=arrival.actor_uri)
-    return bool(row["seen"]), bool(row["queued"])
-
-
 async def record(tx: Transaction, arrival: Arrival, *, state: State = "waiting", note: str = "") -> bool:
     """Store an arrival; False if its id was stored before (A03, C06).
 
@@ -82,6 +79,23 @@ async def record(tx: Transaction, arrival: Arrival, *, state: State = "waiting",
         actor_uri=arrival.actor_uri,
         kind=arrival.kind,
         body=arrival.body if state == "waiting" else None,
+        at=arrival.received_at,
+        state=state,
+        note=note[:500],
+    )
+    return stored > 0
+
+
+async def settle_new(tx: Transaction, arrival: Arrival, *, state: State, note: str) -> bool:
+    """Store an arrival together with what came of it; False if its id was stored before, or if it has to wait because
+    an earlier one of its actor's does: then nothing is stored, and nothing may have come of it.
+    """
+    stored = await tx.run(
+        _SETTLE_NEW,
+        id=arrival.id,
+        uri=arrival.uri,
+        actor_uri=arrival.actor_uri,
+        kind=arrival.kind,
         at=arrival.received_at,
         state=state,
         note=note[:500],

@@ -129,7 +129,8 @@ class SqliteStore(Store):
         """Raise StorageDown unless both a reader and the writer answer."""
         async with self._view() as view:
             await view._rows(_PING, {})
-        await self._writer.ask(lambda raw: raw.execute("SELECT 1").fetchall())
+        async with self._turn:
+            await self._writer.ask(lambda raw: raw.execute("SELECT 1").fetchall())
 
     async def copy_to(self, target: Path) -> None:
         """Write a consistent, compacted copy to `target`, which appears only when it is complete.
@@ -153,7 +154,8 @@ class SqliteStore(Store):
 
     async def pragmas(self) -> dict[str, Any]:
         """What the writing connection really runs with, for `doctor` and the tests."""
-        return await self._writer.ask(partial(read_pragmas, names=[*PRAGMAS, "journal_mode", "synchronous"]))
+        async with self._turn:
+            return await self._writer.ask(partial(read_pragmas, names=[*PRAGMAS, "journal_mode", "synchronous"]))
 
     async def aclose(self) -> None:
         """Finish arrivals, fold the WAL back into the file, close every connection, release the lock."""
@@ -193,18 +195,24 @@ class SqliteStore(Store):
 
     async def _lead(self) -> None:
         """Commit arrivals, batch after batch, until there are none."""
-        while self._arrivals:
-            async with self._turn:
-                await self._batch()
-        self._leader = None
+        try:
+            while self._arrivals:
+                async with self._turn:
+                    await self._batch()
+        finally:
+            self._leader = None
 
     async def _batch(self) -> None:
         """Run arrivals one after the other in one transaction, commit it, and only then tell them."""
         batch = Batch(self._arrivals)
         try:
-            await self._writer.insist(batch.run)
+            await batch.run(self._writer)
         except StorageDown as error:
             batch.fail(error)
+        except BaseException:
+            batch.fail(StorageDown("the shared commit was broken off"))
+            batch.tell()
+            raise
         self._arrivals.extendleft(reversed(batch.waiting))
         loop = asyncio.get_running_loop()
         channels: set[str] = set()

@@ -12,7 +12,7 @@ from medfed.storage.database import (
     Transaction,
     View,
 )
-from medfed.storage.sqlite_wire import Inline, Job, Wire
+from medfed.storage.sqlite_wire import BEGIN, Inline, Job, Wire
 from medfed.storage.statements import Statement
 
 T = TypeVar("T")
@@ -46,11 +46,11 @@ class SqliteView(View):
 class SqliteTransaction(Transaction):
     """The write transaction. BEGIN and savepoints travel with the statement that follows: one hop each."""
 
-    def __init__(self, wire: Wire | Inline, name: str) -> None:
+    def __init__(self, wire: Wire | Inline, name: str, *, begun: bool = False) -> None:
         super().__init__(name)
         self._wire = wire
-        self._before: list[str] = ["BEGIN IMMEDIATE"]
-        self._begun = False
+        self._before: list[str] = [] if begun else [BEGIN]
+        self._begun = begun
         self._depth = 0
 
     async def run(self, statement: Statement, **params: Any) -> int:
@@ -89,12 +89,15 @@ class SqliteTransaction(Transaction):
                 self._spoilt = False
                 del self._callbacks[kept:]
 
-    async def commit(self) -> None:
-        """Commit, even if the waiting task is cancelled: a commit under way cannot be called back."""
+    async def commit(self, wire: Wire | None = None) -> None:
+        """Commit, even if the waiting task is cancelled: a commit under way cannot be called back.
+
+        In the thread of `wire` if one is named: the disk is waited for there.
+        """
         before = self._take()
         self._over = True
         if self._begun:
-            await self._wire.insist(partial(_commit, before=before))
+            await (wire or self._wire).insist(partial(_commit, before=before))
 
     def abandon(self) -> None:
         """Roll back. Nobody need wait: the thread takes jobs in order, and this one cannot fail."""

@@ -23,6 +23,7 @@ T = TypeVar("T")
 Job: TypeAlias = Callable[[sqlite3.Connection], T]
 
 BUSY_TIMEOUT_MS: Final = 10_000
+BEGIN: Final = "BEGIN IMMEDIATE"
 SYNCHRONOUS_FULL: Final = 2
 PRAGMAS: Final[Mapping[str, int | str]] = {
     "busy_timeout": BUSY_TIMEOUT_MS,
@@ -41,6 +42,9 @@ _WRITER_CACHE: Final = -32_000
 class Wire(aiosqlite.Connection):
     """A connection and its thread, reached in one hop per job; jobs run in the order they were given."""
 
+    _given: int = 0
+    _finished: int = 0
+
     @classmethod
     async def open(cls, connector: Callable[[], sqlite3.Connection]) -> Self:
         """Start the thread and connect in it. Raises Misconfigured."""
@@ -57,7 +61,16 @@ class Wire(aiosqlite.Connection):
     def post(self, job: Job[Any]) -> None:
         """Run `job` without waiting for it; what it raises is dropped."""
         if self._connection is not None:
-            self._tx.put_nowait((None, partial(job, self._connection)))
+            self._given += 1
+            self._tx.put_nowait((None, partial(self._work, self._connection, job)))
+
+    @property
+    def resting(self) -> sqlite3.Connection | None:
+        """The connection, if its thread has nothing to do with it: then the event loop may (ADR 0023).
+
+        Of a caller who was cancelled, too, the job counts until the thread has done it.
+        """
+        return self._connection if self._given == self._finished else None
 
     async def ask(self, job: Job[T]) -> T:
         """Run `job` and return its result, its errors in the words of this house."""
@@ -86,12 +99,20 @@ class Wire(aiosqlite.Connection):
         if self._connection is None:
             raise StorageDown("the database is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._tx.put_nowait((future, partial(job, self._connection)))
+        self._given += 1
+        self._tx.put_nowait((future, partial(self._work, self._connection, job)))
         return future
+
+    def _work(self, raw: sqlite3.Connection, job: Job[T]) -> T:
+        """In the thread, which alone counts what is finished."""
+        try:
+            return job(raw)
+        finally:
+            self._finished += 1
 
 
 class Inline:
-    """A connection used from its own thread, as a `Wire` is from the event loop."""
+    """A connection used where one is, without a hop, by the words of a `Wire`."""
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self._raw = raw
@@ -114,7 +135,7 @@ class Inline:
 def connect_writer(path: Path, *, durable: bool) -> sqlite3.Connection:
     # Created here and not by SQLite, so that others on the machine cannot read it.
     path.touch(mode=0o600)
-    raw = sqlite3.connect(path, isolation_level=None, cached_statements=512)
+    raw = sqlite3.connect(path, isolation_level=None, cached_statements=512, check_same_thread=False)
     raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").fetchall()
     raw.execute("PRAGMA journal_mode = WAL").fetchall()
     own = {"cache_size": _WRITER_CACHE, "synchronous": SYNCHRONOUS_FULL if durable else 0, "journal_mode": "wal"}
@@ -125,6 +146,25 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     raw = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, cached_statements=512)
     raw.set_authorizer(_refuse_checkpoint)
     return _configured(raw, {**PRAGMAS, "query_only": 1})
+
+
+def begin_at_once(raw: sqlite3.Connection) -> bool:
+    """Begin to write, unless another program does: nobody may wait for that on the event loop (X08)."""
+    raw.execute("PRAGMA busy_timeout = 0").fetchall()
+    try:
+        raw.execute(BEGIN)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").fetchall()
+    return True
+
+
+def begin(raw: sqlite3.Connection) -> None:
+    """Begin to write, after waiting for whoever else does."""
+    raw.execute(BEGIN)
 
 
 def _configured(raw: sqlite3.Connection, pragmas: Mapping[str, int | str]) -> sqlite3.Connection:

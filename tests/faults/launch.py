@@ -64,10 +64,10 @@ def _before_commit(fuse: Fuse) -> None:
 def _burn_before(kind: Any, fuse: Fuse) -> None:
     original = kind.commit
 
-    async def changed(tx: Any) -> None:
+    async def changed(tx: Any, *where: Any) -> None:
         if tx.name.startswith(("arrivals", "take ", "record arrival")):
             fuse.burn()
-        await original(tx)
+        await original(tx, *where)
 
     kind.commit = changed
 

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from medfed.storage.connect import connect, sqlite_path
 from medfed.storage.database import BadStatement
 from medfed.storage.lock import ServerRunning
 from medfed.storage.sqlite import SqliteStore
+from medfed.storage.sqlite_transaction import SqliteTransaction
 from tests.storage.shelf import ADD, COUNT, a_shelf
 
 
@@ -146,6 +148,61 @@ async def test_a_full_disk_is_storage_down_and_passes(served: SqliteStore) -> No
         await tx.run(ADD, id=1, name="x")
     async with served.view() as view:
         assert await view.value(COUNT) == 1
+
+
+async def _arrive(store: SqliteStore, id_: int) -> int:
+    return await store.arrive("add", lambda tx: tx.run(ADD, id=id_, name=f"a{id_}"))
+
+
+@pytest.mark.case("X08")
+async def test_the_event_loop_goes_on_while_another_program_holds_the_lock(served: SqliteStore) -> None:
+    other = sqlite3.connect(served.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    arriving = [asyncio.create_task(_arrive(served, number)) for number in range(3)]
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+        async with served.view() as view:
+            assert await view.value(COUNT) == 0
+    assert not any(each.done() for each in arriving)
+    other.execute("ROLLBACK")
+    assert await asyncio.gather(*arriving) == [1, 1, 1]
+    other.close()
+
+
+async def test_arrivals_wait_for_a_transaction_that_was_given_up(served: SqliteStore) -> None:
+    started = asyncio.Event()
+
+    async def abandoned() -> None:
+        async with served.transaction("slow") as tx:
+            await tx.run(ADD, id=100, name="x")
+            started.set()
+            await served._writer.ask(lambda _: time.sleep(0.3))
+
+    slow = asyncio.create_task(abandoned())
+    await started.wait()
+    arriving = [asyncio.create_task(_arrive(served, number)) for number in range(3)]
+    await asyncio.sleep(0.05)
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow
+    assert await asyncio.gather(*arriving) == [1, 1, 1]
+    async with served.view() as view:
+        assert await view.value(COUNT) == 3
+
+
+async def test_an_arrival_that_breaks_the_batch_is_the_last_of_nothing(
+    served: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(_tx: SqliteTransaction, _wire: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteTransaction, "commit", breaks)
+        arriving = asyncio.create_task(_arrive(served, 1))
+        await asyncio.sleep(0.05)
+        with pytest.raises(StorageDown, match="broken off"):
+            await arriving
+    assert await _arrive(served, 1) == 1
 
 
 async def test_strangers_on_the_machine_cannot_read_the_files(served: SqliteStore) -> None:
