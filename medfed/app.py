@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from medfed.activitypub import rfc9421
 from medfed.api.errors import answer as answer_api
 from medfed.api.routes import routes as api_routes
 from medfed.discovery.health import routes as health_routes
@@ -27,8 +28,6 @@ from medfed.web.visit import Front, Tries
 from medfed.worker.loop import Worker
 
 log: Final = logging.getLogger(__name__)
-
-_COVERED_WITH_BODY: Final = '"@method" "@target-uri" "content-digest"'
 
 
 def build_app(instance: Instance, *, worker: Worker | None = None) -> ASGIApp:
@@ -153,8 +152,8 @@ def _answer_peer(request: Request, error: MedfedError) -> Response:
     if isinstance(error, TooMany):
         headers["retry-after"] = str(error.retry_after)
     if error.status == 401:
-        covered = '"@method" "@target-uri"' if request.method in ("GET", "HEAD") else _COVERED_WITH_BODY
-        headers["accept-signature"] = f"sig1=({covered});created"
+        is_fetch = request.method in ("GET", "HEAD")
+        headers["accept-signature"] = rfc9421.ACCEPTED_OF_FETCHES if is_fetch else rfc9421.ACCEPTED
     return Json({"error": error.safe}, status_code=error.status, headers=headers)
 
 

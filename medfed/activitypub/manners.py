@@ -8,7 +8,7 @@ from medfed.activitypub.claims import Scheme, SignedRequest
 from medfed.activitypub.keys import KeyKind, PrivateKey
 from medfed.activitypub.rfc9421 import Component, SignatureInput
 from medfed.kernel import limits
-from medfed.kernel.clock import Millis
+from medfed.kernel.clock import DAY, Millis
 from medfed.kernel.errors import BadSignature
 
 
@@ -49,6 +49,8 @@ class Manner:
 
 CAVAGE: Final = Manner(scheme="cavage")
 RFC9421: Final = Manner(scheme="rfc9421")
+REMEMBERED_FOR: Final = 7 * DAY
+"""How long what a host was found to take is taken for granted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

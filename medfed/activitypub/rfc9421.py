@@ -36,6 +36,9 @@ DERIVED: Final = frozenset(
 """The derived components of a request (§ 2.2)."""
 USUAL: Final = ("@method", "@target-uri", "content-digest")
 """What a signature of ours covers always, the digest where there is, or could be, a body."""
+ACCEPTED: Final = 'sig1=("@method" "@target-uri" "content-digest");created'
+"""What we ask deliveries to be signed like (§ 5.1, Accept-Signature)."""
+ACCEPTED_OF_FETCHES: Final = 'sig1=("@method" "@target-uri");created'
 
 # The grammar of structured fields (RFC 9651), as far as it reaches here.
 _KEY: Final = r"[a-z*][a-z0-9_\-.*]*+"

@@ -10,7 +10,6 @@ from medfed.kernel.errors import Blocked, MedfedError, RemoteGone, RemoteRefused
 STEPS: Final = (0, 1 * MINUTE, 5 * MINUTE, 15 * MINUTE, 1 * HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR)
 THEN_EVERY: Final = 12 * HOUR
 JITTER: Final = 0.2
-REMEMBER_SCHEME: Final = 7 * 24 * HOUR
 
 ASIDE_FOR: Final = 12 * HOUR
 ASIDE_AFTER: Final = 5

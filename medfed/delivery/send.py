@@ -12,13 +12,12 @@ from typing import Final
 from medfed.accounts.promise import WAKE, WITHDRAWALS, WITHHELD_FOR
 from medfed.accounts.sign import CRASHES, REFUSALS, Knocking, Manners
 from medfed.activitypub import followersync
-from medfed.activitypub.manners import RFC9421, remembered
+from medfed.activitypub.manners import CAVAGE, REMEMBERED_FOR, remembered
 from medfed.delivery.hosts import (
     ASIDE_FOR,
     BROKE,
     MISSING_FOR,
     MISSING_TRIES,
-    REMEMBER_SCHEME,
     STEPS,
     Outcome,
     Verdict,
@@ -258,7 +257,7 @@ class Deliverer:
                 await outbox.found(tx, inbox)
             await peers.sent_to(tx, host, now)
             if takes != kept:
-                await peers.remember_scheme(tx, host, takes, until=now + REMEMBER_SCHEME, at=now)
+                await peers.remember_scheme(tx, host, takes, until=now + REMEMBERED_FOR, at=now)
 
         # Lanes that end at about the same time share a commit.
         await self._instance.store.arrive("settle deliveries", settle)
@@ -331,7 +330,7 @@ class Deliverer:
             keys=keys,
             clock=self._instance.here.clock,
             manners=habits,
-            first=RFC9421,
+            first=CAVAGE,
             confusing=REFUSALS if is_known else REFUSALS | CRASHES,
         )
         headers = _TYPE

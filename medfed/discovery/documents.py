@@ -26,7 +26,7 @@ _PUBLIC_WITHOUT_SIGNATURE = (
 
 
 async def actor(request: Request) -> Response:
-    """GET /users/NAME: whole for those who sign, keys and endpoints for everybody."""
+    """GET /users/NAME: whole for those who sign, keys and endpoints of people for everybody, open groups whole."""
     instance = instance_of(request)
     if wants_page(request):
         return _to_page(instance.here.uris.profile(request.path_params["username"]))
@@ -49,8 +49,12 @@ async def _actor(request: Request) -> Shown:
         keys = await accounts.keys(view, account.id)
         group = await groups.find(view, account.id) if account.kind == "Group" else None
     document = render.actor(instance.here.uris, account, keys, now=instance.here.now(), group=group)
+    whole = orjson.dumps(document)
+    if group is not None and not group.closed:
+        # No person's profile: and who does not sign such a fetch (PieFed) refuses a group without its name.
+        return Shown(whole=whole, open=whole)
     for_all = {name: document[name] for name in _PUBLIC_WITHOUT_SIGNATURE if name in document}
-    return Shown(whole=orjson.dumps(document), open=orjson.dumps(for_all))
+    return Shown(whole=whole, open=orjson.dumps(for_all))
 
 
 async def instance_actor(request: Request) -> Response:

@@ -6,7 +6,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medfed.activitypub import followersync
+from medfed.activitypub import followersync, rfc9421
+from medfed.activitypub.manners import CAVAGE, REMEMBERED_FOR, RFC9421
 from medfed.domain.peers import Level
 from medfed.edge import Route, as_signed, instance_of, read_body
 from medfed.inbox import hearsay
@@ -20,7 +21,7 @@ from medfed.kernel.allowance import Allowance
 from medfed.kernel.clock import MINUTE
 from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, TooMany, Unsupported
 from medfed.relations.synchronise import Comparer
-from medfed.storage import accounts
+from medfed.storage import accounts, peers
 from medfed.storage.inbox_log import Arrival
 
 log: Final = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ WAKE: Final = "inbox"
 """The channel that wakes whoever applies arrivals."""
 
 _RUMOURS_PER: Final = 10 * MINUTE
+
+_READS_BOTH: Final = {"accept-signature": rfc9421.ACCEPTED}
+_LEARN_AGAIN: Final = REMEMBERED_FOR // 2
 
 _TYPES: Final = ("application/activity+json", "application/ld+json", "application/json")
 
@@ -43,6 +47,7 @@ class Inbox:
         )
         self._recorder = Recorder(instance)
         self._rumours = Allowance(limits.RUMOURS_PER_HOST, _RUMOURS_PER)
+        self._lessons = Allowance(1, _LEARN_AGAIN)
         self._comparer = Comparer(store=instance.store, here=instance.here, digests=instance.followers)
 
     async def shared(self, request: Request) -> Response:
@@ -83,11 +88,22 @@ class Inbox:
             body=body,
             received_at=here.now(),
         )
+        if authenticated.by == RFC9421.scheme:
+            await self._learn(authenticated.actor.host)
         if await self._recorder.take(arrival, admitted):
             self._instance.store.wake(WAKE)
         if followersync.HEADER in authenticated.covered:
             await self._compare(authenticated, request)
-        return Response(status_code=202)
+        # Whoever knocks with the draft, because everybody reads it, may knock with RFC 9421 from now on.
+        return Response(status_code=202, headers=_READS_BOTH if authenticated.by == CAVAGE.scheme else None)
+
+    async def _learn(self, host: str) -> None:
+        """Who signs by RFC 9421 reads it: it is what our deliveries there begin with, if nothing else is known."""
+        now = self._instance.here.now()
+        if not self._lessons.take(host, now):
+            return
+        async with self._instance.store.transaction("learn a scheme") as tx:
+            await peers.assume_scheme(tx, host, RFC9421.says, until=now + REMEMBERED_FOR, at=now)
 
     async def _hear(self, heard: Hearsay) -> Response:
         """Somebody passes on what is not proven: ask the server of who is said to have said it, or refuse it."""

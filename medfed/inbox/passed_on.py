@@ -8,7 +8,7 @@ a proof of their own: that they live on the group's server, whose word it is the
 from typing import Final
 
 from medfed.activitypub.uris import same_origin
-from medfed.activitypub.wire import Activity, read_activity, read_post
+from medfed.activitypub.wire import Activity, read_activity, read_post, reference
 from medfed.domain.accounts import Account
 from medfed.domain.posts import Post
 from medfed.inbox.admit import Admitted
@@ -16,10 +16,10 @@ from medfed.inbox.resolve import Fetchers, Resolved, Said
 from medfed.kernel.errors import BadProof, OriginMismatch, PolicyRefusal
 from medfed.posts.fetch import Budget
 
-ABOUT_POSTS: Final = frozenset({"Create", "Update", "Delete", "Like", "EmojiReact", "Undo"})
+ABOUT_POSTS: Final = frozenset({"Create", "Update", "Delete", "Like", "EmojiReact", "Dislike", "Undo"})
 """What of all that members do is taken from a group."""
 
-IN_GROUPS: Final = ABOUT_POSTS | frozenset({"Dislike", "Add", "Remove", "Block", "Lock", "Flag", "Announce", "Follow"})
+IN_GROUPS: Final = ABOUT_POSTS | frozenset({"Add", "Remove", "Block", "Lock", "Flag", "Announce", "Follow"})
 """What groups of peers are known to pass on."""
 
 
@@ -36,6 +36,9 @@ async def passed_on(fetchers: Fetchers, admitted: Admitted) -> Resolved:
         return Resolved()
     if activity.kind == "Create":
         return await _brought(fetchers, group, activity)
+    if is_restored(activity):
+        undone = reference((activity.object or {}).get("object"))
+        return Resolved(post=await fetchers.posts.known(undone))
     known = await fetchers.posts.known(activity.object_id)
     if fetchers.here.uris.is_ours(activity.actor):
         return Resolved(post=known)
@@ -44,6 +47,11 @@ async def passed_on(fetchers: Fetchers, admitted: Admitted) -> Resolved:
     if activity.kind == "Delete":
         return Resolved(post=known, said_by=await _withdrawn(fetchers, group, activity, known) if known else None)
     return Resolved(post=known, said_by=await _said(fetchers, group, activity))
+
+
+def is_restored(activity: Activity) -> bool:
+    """Whether a group has a post again that a moderator had taken out of it; who wrote it is not asked."""
+    return activity.kind == "Undo" and activity.object_kind == "Delete"
 
 
 async def _brought(fetchers: Fetchers, group: Account, activity: Activity) -> Resolved:

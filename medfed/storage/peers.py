@@ -47,6 +47,12 @@ _FAILED = sql(
     """
 )
 _SIGNS = sql("UPDATE peer SET signs_with = :scheme, signs_until = :until WHERE domain = :domain")
+_ASSUME = sql(
+    """
+    UPDATE peer SET signs_with = :scheme, signs_until = :until
+    WHERE domain = :domain AND (signs_with = '' OR signs_until <= :at)
+    """
+)
 _RETRY_NOW = sql("UPDATE peer SET next_at = 0 WHERE :domain = '' OR domain = :domain")
 _CALL_IN = sql("UPDATE peer SET next_at = 0, asked_until = 0 WHERE next_at > :latest OR asked_until > :latest")
 
@@ -139,6 +145,12 @@ async def remember_scheme(tx: Transaction, domain: str, scheme: str, *, until: M
     """Remember which signature scheme a peer accepts."""
     await meet(tx, domain, at)
     await tx.run(_SIGNS, domain=domain, scheme=scheme, until=until)
+
+
+async def assume_scheme(tx: Transaction, domain: str, scheme: str, *, until: Millis, at: Millis) -> None:
+    """Take it that a peer accepts a signature scheme, unless it is known what it accepts."""
+    await meet(tx, domain, at)
+    await tx.run(_ASSUME, domain=domain, scheme=scheme, until=until, at=at)
 
 
 async def retry_now(tx: Transaction, domain: str = "") -> None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from medfed.accounts import groups as making
 from medfed.storage import accounts
 from tests.support.stranger import Answer, Document, Stranger, get_letter
-from tests.support.world import Site, World, a_world
+from tests.support.world import Site, World, a_world, some_keys
 
 
 async def _get(site: Site, target: str, *, method: str = "GET", accept: str = "application/activity+json") -> Answer:
@@ -173,3 +174,28 @@ async def test_what_is_for_those_who_sign_is_not_shown_to_who_asks_next_without(
         assert "summary" in whole
         assert "summary" not in bare
         assert (await alice.asks(lyon, "/users/dr-roy")).json == whole
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_an_open_group_is_shown_whole_to_who_does_not_sign_and_a_closed_one_is_not(closed: bool) -> None:
+    """PieFed signs a fetch only if it is answered 401, and refuses a group without its name."""
+    async with a_world("lyon.test") as world:
+        lyon, rita = world["lyon.test"], Stranger(world, "pie.test").person("rita")
+        chief = await lyon.member("dr-chef")
+        async with lyon.instance.store.transaction("make group") as tx:
+            await making.create(
+                tx,
+                lyon.instance.here,
+                lyon.instance.levels,
+                username="cardiologie",
+                keys=some_keys(),
+                title="Cardiologie, Lyon",
+                closed=closed,
+                moderators=[chief],
+                by="test",
+            )
+        bare = (await _get(lyon, "/users/cardiologie")).json
+        assert bare.get("name") == (None if closed else "Cardiologie, Lyon")
+        assert ("attributedTo" in bare) is not closed
+        if not closed:
+            assert bare == (await rita.asks(lyon, "/users/cardiologie")).json

@@ -370,12 +370,10 @@ async def test_a_page_with_all_that_lemmy_says_of_one_is_read(open_world: Open) 
     ("kind", "members"),
     [
         ("Lock", {}),
-        ("Dislike", {}),
         ("Add", {"target": "https://lemmy.test/users/cardio/featured"}),
         ("Remove", {"target": "https://lemmy.test/users/cardio/moderators"}),
         ("Block", {"object": "https://good.test/users/alice", "target": "https://lemmy.test/users/cardio"}),
         ("Undo", {"object": {"type": "Dislike", "id": "https://lemmy.test/dislikes/1"}}),
-        ("Undo", {"object": {"type": "Delete", "id": "https://lemmy.test/deletes/1"}}),
         ("Flag", {"content": "Hors sujet"}),
     ],
 )
@@ -509,6 +507,88 @@ async def test_what_a_moderator_elsewhere_takes_out_leaves_the_group_and_stays_i
         assert await lyon.has(post)
         assert told["id"] not in await lyon.home("dr-dupont")
         assert await groups_of(lyon, post.uri) == []
+
+
+async def test_what_a_moderator_elsewhere_puts_back_is_in_the_group_again(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        peer = Lemmy(world)
+        lyon = await peer.followed()
+        page = peer.page(peer.beta)
+        await peer.group.tells(lyon, peer.passes_on(peer.create(peer.beta, page)))
+        removal = peer.beta.activity("Delete", page["id"], to=[PUBLIC], cc=[peer.group.uri], summary="hors sujet")
+        removal["actor"] = peer.home.person("chef").uri
+        assert await peer.group.tells(lyon, peer.passes_on(removal)) == "done: taken out of the group"
+        assert await lyon.home("dr-dupont") == []
+        undone = {name: value for name, value in removal.items() if name != "@context"}
+        back = peer.passes_on(peer.beta.activity("Undo", undone, actor=removal["actor"], cc=[peer.group.uri]))
+        assert await peer.group.tells(lyon, back) == "done: passed on"
+        assert await lyon.home("dr-dupont") == [back["id"]]
+        assert await groups_of(lyon, page["id"]) == ["cardio@lemmy.test"]
+        # What its author has deleted is not there to be put back.
+        await peer.group.tells(lyon, peer.passes_on(peer.beta.activity("Delete", page["id"])))
+        undone = {"id": "https://lemmy.test/deletes/2", "type": "Delete", "actor": peer.beta.uri, "object": page["id"]}
+        again = peer.passes_on(peer.beta.activity("Undo", undone))
+        assert await peer.group.tells(lyon, again) == "done: no such post"
+
+
+@pytest.mark.parametrize("passed_on", [True, False], ids=["passed on", "told"])
+async def test_who_votes_a_post_down_likes_it_no_longer(open_world: Open, passed_on: bool) -> None:
+    """PieFed and Lemmy send a Dislike in the place of the Like, and no Undo of that."""
+    async with open_world("lyon.test") as world:
+        peer = Lemmy(world)
+        lyon = await peer.followed()
+        await a_group(lyon)
+        post = await lyon.publishes("dr-dupont", "Bloc de branche @cardio@lemmy.test")
+        await world.settle()
+
+        async def votes(kind: str) -> str:
+            vote = peer.beta.activity(kind, post.uri, audience=peer.group.uri)
+            by = peer.group if passed_on else peer.beta
+            return await by.tells(lyon, peer.passes_on(vote) if passed_on else vote)
+
+        assert await votes("Like") == "done: liked"
+        assert await likes_of(lyon, post) == 1
+        assert await votes("Dislike") == "done: unliked"
+        assert await likes_of(lyon, post) == 0
+        assert await votes("Dislike") == "done: votes against it are not counted"
+        assert await votes("Like") == "done: liked"
+
+
+async def test_nobody_votes_down_for_another(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        peer = Lemmy(world)
+        lyon = await peer.followed()
+        post = await lyon.publishes("dr-dupont", "Bloc de branche @cardio@lemmy.test")
+        await world.settle()
+        await peer.alice.tells(lyon, peer.alice.activity("Like", post.uri))
+        assert await likes_of(lyon, post) == 1
+        forged = peer.alice.activity("Dislike", post.uri)
+        assert (await peer.group.tells(lyon, peer.passes_on(forged))).startswith("refused")
+        assert await likes_of(lyon, post) == 1
+
+
+async def test_votes_against_reach_the_hosts_of_our_groups_members(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        await a_group(lyon)
+        group = "https://lyon.test/users/cardiologie"
+        pie, other = Stranger(world, "pie.test"), Stranger(world, "other.test")
+        pierre, olga, guest = pie.person("pierre"), other.person("olga"), other.person("guest")
+        for member in (pierre, olga):
+            await member.tells(lyon, member.activity("Follow", group))
+        await lyon.follows("dr-dupont", "cardiologie@lyon.test")
+        post = await lyon.publishes("dr-dupont", "Bloc de branche @cardiologie")
+        await world.settle()
+        vote = pierre.activity("Dislike", post.uri, audience=group)
+        await pierre.tells(lyon, vote)
+        await guest.tells(lyon, guest.activity("Dislike", post.uri, audience=group))
+        bare = {name: value for name, value in vote.items() if name != "@context"}
+        undo = pierre.activity("Undo", bare, audience=group)
+        await pierre.tells(lyon, undo)
+        await world.settle()
+        told = [each["object"] for each in other.heard("Announce") if isinstance(each["object"], dict)]
+        votes = [each["id"] for each in told if each["type"] in ("Dislike", "Undo")]
+        assert votes == [vote["id"], undo["id"]]
 
 
 async def test_only_groups_pass_on_what_others_do(open_world: Open) -> None:

@@ -632,7 +632,7 @@ async def test_what_is_not_understood_is_accepted_ignored_and_kept_with_the_reas
     async with a_world("lyon.test") as world:
         lyon, alice = await _stranger(world)
         before = await lyon.contents()
-        for kind in ("Arrive", "Dislike", "View", "TentativeAccept", "https://example.org/Zap"):
+        for kind in ("Arrive", "Listen", "View", "TentativeAccept", "https://example.org/Zap"):
             said = alice.activity(kind, ME, **{"https://example.org/term": {"x": [1, 2]}})
             assert (await alice.tells(lyon, said)).startswith(f"done: not understood: {kind}")
         said = alice.activity("Create", alice.note() | {"type": "Tombstone"})

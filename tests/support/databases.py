@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -37,6 +37,8 @@ class PostgresServer:
 
     port: int
     template: str
+    folder: Path
+    """Where its socket is: the way in for whoever has a network of their own."""
 
     def url(self, name: str) -> str:
         """How to reach database `name`."""
@@ -84,11 +86,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
         state = _read(shared)
         if state is None:
             state = _start()
-            server = PostgresServer(port=state["port"], template="medfed_template")
+            server = _server(state)
             _finish(_make_template(server))
         state["users"] = [*state["users"], os.getpid()]
         shared.write_text(json.dumps(state))
-    yield PostgresServer(port=state["port"], template="medfed_template")
+    yield _server(state)
     with _locked(shared):
         state = _read(shared) or state
         state["users"] = [user for user in state["users"] if user != os.getpid() and _alive(user)]
@@ -166,6 +168,10 @@ async def bare_store(empty_database_url: str) -> AsyncIterator[Store]:
     opened = await connect(empty_database_url, durable=False)
     yield opened
     await opened.aclose()
+
+
+def _server(state: Mapping[str, Any]) -> PostgresServer:
+    return PostgresServer(port=state["port"], template="medfed_template", folder=Path(state["folder"]))
 
 
 def _finish(work: Coroutine[Any, Any, None]) -> None:

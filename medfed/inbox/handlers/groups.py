@@ -10,6 +10,7 @@ from medfed.inbox.admit import Admitted, again, check_object
 from medfed.inbox.handlers import posts as about_posts
 from medfed.inbox.handlers import reactions as about_reactions
 from medfed.inbox.handling import Handler, Handling
+from medfed.inbox.passed_on import is_restored
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
 from medfed.posts import react
@@ -21,6 +22,7 @@ _APPLIED: Final[dict[str, Handler]] = {
     "Update": about_posts.update,
     "Like": about_reactions.like,
     "EmojiReact": about_reactions.like,
+    "Dislike": about_reactions.dislike,
     "Undo": about_reactions.undo_by_id,
 }
 
@@ -28,7 +30,7 @@ _APPLIED: Final[dict[str, Handler]] = {
 async def passed_on(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
     """What a member of a peer's group did takes effect as if they had told us; and the group has what it passes on."""
     activity = read_activity(admitted.activity.object or {})
-    if activity.kind == "Create":
+    if activity.kind == "Create" or is_restored(activity):
         return await _brought(tx, use, admitted, resolved)
     if activity.kind == "Delete":
         return await _let_go(tx, use, admitted, resolved)

@@ -40,6 +40,18 @@ async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Re
     return "liked"
 
 
+async def dislike(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A peer's actor votes a post down: nothing that is counted here, but they like it no longer."""
+    return await _voted_down(tx, use, admitted, await _reachable(tx, use, admitted))
+
+
+async def undo_dislike(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A vote against a post is taken back: nothing here, but the hosts of a group's members count it."""
+    undone = await posts.find_by_uri(tx, reference((admitted.activity.object or {}).get("object")))
+    may = undone is not None and await read.may(tx, use.here, admitted.actor, undone)
+    return await _voted_down(tx, use, admitted, undone if may else None)
+
+
 async def announce(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
     """A peer's actor passes a post on."""
     post, activity = resolved.post, admitted.activity
@@ -116,6 +128,14 @@ async def _is_let(tx: Transaction, use: Handling, admitted: Admitted, post: Post
         return True
     uri = admitted.activity.id
     return await consents.may_now(tx, use.here, use.levels, post, admitted.actor, deed=deed, object_uri=uri)
+
+
+async def _voted_down(tx: Transaction, use: Handling, admitted: Admitted, post: Post | None) -> str:
+    if post is None:
+        return "no such post"
+    liked = await react.unliked(tx, admitted.actor, post) if admitted.activity.kind == "Dislike" else None
+    await pass_on_about(tx, use.here, post, admitted.actor, admitted.activity.document)
+    return "votes against it are not counted" if liked is None else "unliked"
 
 
 async def _unliked(tx: Transaction, use: Handling, admitted: Admitted, post_id: int, emoji: str) -> str:
