@@ -16,7 +16,7 @@ from medfed.inbox.resolve import Fetchers, Resolved, Said
 from medfed.kernel.errors import BadProof, OriginMismatch, PolicyRefusal
 from medfed.posts.fetch import Budget
 
-ABOUT_POSTS: Final = frozenset({"Create", "Update", "Delete", "Like", "EmojiReact", "Dislike", "Undo"})
+ABOUT_POSTS: Final = frozenset({"Create", "Update", "Delete", "Like", "EmojiReact", "Dislike", "PollVote", "Undo"})
 """What of all that members do is taken from a group."""
 
 IN_GROUPS: Final = ABOUT_POSTS | frozenset({"Add", "Remove", "Block", "Lock", "Flag", "Announce", "Follow"})

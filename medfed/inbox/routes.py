@@ -47,6 +47,7 @@ ROUTES: Final = (
     _receives("Like", ANY, reactions.like),
     _receives("EmojiReact", ANY, reactions.like),
     _receives("Dislike", ANY, reactions.dislike),
+    _receives("PollVote", ANY, posts.poll_vote),
     _receives("Announce", IN_GROUPS, groups.passed_on, passed_on),
     _receives("Announce", ANY, reactions.announce, resolve.boosted),
     _receives("QuoteRequest", ANY, interactions.request),

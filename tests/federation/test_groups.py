@@ -7,7 +7,8 @@ import pytest
 from medfed.accounts import groups as making
 from medfed.domain.accounts import Account
 from medfed.domain.peers import Level
-from medfed.domain.posts import Post
+from medfed.domain.posts import Poll, PollOption, Post
+from medfed.kernel.clock import HOUR
 from medfed.relations import follow as relating
 from medfed.storage import accounts, groups, posts
 from tests.federation.conftest import Open
@@ -552,6 +553,30 @@ async def test_who_votes_a_post_down_likes_it_no_longer(open_world: Open, passed
         assert await likes_of(lyon, post) == 0
         assert await votes("Dislike") == "done: votes against it are not counted"
         assert await votes("Like") == "done: liked"
+
+
+@pytest.mark.parametrize("passed_on", [True, False], ids=["passed on", "told"])
+async def test_a_vote_as_piefed_sends_it_is_counted_once(open_world: Open, passed_on: bool) -> None:
+    async with open_world("lyon.test") as world:
+        peer = Lemmy(world)
+        lyon = await peer.followed()
+        poll = Poll(options=(PollOption(title="Oui"), PollOption(title="Non")), closes_at=world.clock.now() + HOUR)
+        post = await lyon.publishes("dr-dupont", "Biopsie ? @cardio@lemmy.test", poll=poll)
+        await world.settle()
+
+        async def votes(choice: object, about: str = post.uri) -> str:
+            vote = peer.beta.activity("PollVote", about, choice_text=choice, audience=peer.group.uri)
+            by = peer.group if passed_on else peer.beta
+            return await by.tells(lyon, peer.passes_on(vote) if passed_on else vote)
+
+        for choice in ("Peut-être", "", None, {"name": "Oui"}):
+            assert await votes(choice) == "done: vote not counted"
+        assert await votes("Non") == "done: vote counted"
+        assert await votes("Oui") == "done: vote not counted"
+        assert await votes("Oui", "https://lyon.test/users/dr-dupont/posts/1") == "done: no such poll"
+        async with lyon.instance.store.view() as view:
+            (known,) = (await posts.polls(view, [post.id])).values()
+        assert [(option.title, option.votes) for option in known.options] == [("Oui", 0), ("Non", 1)]
 
 
 async def test_nobody_votes_down_for_another(open_world: Open) -> None:

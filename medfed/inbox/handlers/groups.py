@@ -23,6 +23,7 @@ _APPLIED: Final[dict[str, Handler]] = {
     "Like": about_reactions.like,
     "EmojiReact": about_reactions.like,
     "Dislike": about_reactions.dislike,
+    "PollVote": about_posts.poll_vote,
     "Undo": about_reactions.undo_by_id,
 }
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from medfed.activitypub.wire import PeerPost
+from medfed.activitypub.wire import PeerPost, read_post
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post
 from medfed.inbox.admit import Admitted
@@ -51,6 +51,26 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
     await carry(tx, use.here, use.levels, post, admitted.actor, admitted.activity.document, addressed=named)
     await forward(tx, use.here, use.levels, _letter(admitted), post)
     return "stored"
+
+
+async def poll_vote(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
+    """A vote as PieFed sends it: an activity of its own, which names the answer as `choice_text`."""
+    activity = admitted.activity
+    question = await posts.find_by_uri(tx, activity.object_id)
+    if question is None or question.kind != "Question":
+        return "no such poll"
+    if not await read.may(tx, use.here, admitted.actor, question):
+        raise PolicyRefusal("whoever may not read a question cannot answer it")
+    as_others_say_it = {
+        "type": "Note",
+        "id": activity.id,
+        "attributedTo": activity.actor,
+        "inReplyTo": activity.object_id,
+        "name": activity.document.get("choice_text"),
+    }
+    said = read_post(as_others_say_it, use.here.now())
+    counted = await receive.vote(tx, use.here, admitted.actor, said, question)
+    return "vote counted" if counted else "vote not counted"
 
 
 def _letter(admitted: Admitted) -> Letter:
