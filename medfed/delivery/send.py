@@ -257,7 +257,7 @@ class Deliverer:
                 await outbox.found(tx, inbox)
             await peers.sent_to(tx, host, now)
             if takes != kept:
-                await peers.remember_scheme(tx, host, takes, until=now + REMEMBERED_FOR, at=now)
+                await peers.replace_scheme(tx, host, takes, known=kept, until=now + REMEMBERED_FOR, at=now)
 
         # Lanes that end at about the same time share a commit.
         await self._instance.store.arrive("settle deliveries", settle)

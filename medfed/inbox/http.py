@@ -98,7 +98,7 @@ class Inbox:
         return Response(status_code=202, headers=_READS_BOTH if authenticated.by == CAVAGE.scheme else None)
 
     async def _learn(self, host: str) -> None:
-        """Who signs by RFC 9421 reads it: it is what our deliveries there begin with, if nothing else is known."""
+        """Who signs by RFC 9421 reads it: our deliveries there begin with it, unless something else is asked for."""
         now = self._instance.here.now()
         if not self._lessons.take(host, now):
             return

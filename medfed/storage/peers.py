@@ -46,11 +46,16 @@ _FAILED = sql(
     WHERE domain = :domain
     """
 )
-_SIGNS = sql("UPDATE peer SET signs_with = :scheme, signs_until = :until WHERE domain = :domain")
+_SIGNS = sql(
+    """
+    UPDATE peer SET signs_with = :scheme, signs_until = :until
+    WHERE domain = :domain AND (signs_with = :known OR signs_until <= :at)
+    """
+)
 _ASSUME = sql(
     """
     UPDATE peer SET signs_with = :scheme, signs_until = :until
-    WHERE domain = :domain AND (signs_with = '' OR signs_until <= :at)
+    WHERE domain = :domain AND (signs_with IN ('', 'cavage') OR signs_until <= :at)
     """
 )
 _RETRY_NOW = sql("UPDATE peer SET next_at = 0 WHERE :domain = '' OR domain = :domain")
@@ -141,14 +146,14 @@ async def failed(
     await tx.run(_FAILED, domain=domain, at=at, next_at=next_at, asked_until=asked_until, error=error[:300])
 
 
-async def remember_scheme(tx: Transaction, domain: str, scheme: str, *, until: Millis, at: Millis) -> None:
-    """Remember which signature scheme a peer accepts."""
+async def replace_scheme(tx: Transaction, domain: str, scheme: str, *, known: str, until: Millis, at: Millis) -> None:
+    """Remember another scheme than was `known`, unless something else was learnt meanwhile."""
     await meet(tx, domain, at)
-    await tx.run(_SIGNS, domain=domain, scheme=scheme, until=until)
+    await tx.run(_SIGNS, domain=domain, scheme=scheme, known=known, until=until, at=at)
 
 
 async def assume_scheme(tx: Transaction, domain: str, scheme: str, *, until: Millis, at: Millis) -> None:
-    """Take it that a peer accepts a signature scheme, unless it is known what it accepts."""
+    """Take it that a peer accepts a newer signature scheme than the draft, unless it has asked for something else."""
     await meet(tx, domain, at)
     await tx.run(_ASSUME, domain=domain, scheme=scheme, until=until, at=at)
 

@@ -99,8 +99,9 @@ async def _reader(world: World, **opinions: object) -> tuple[Puppet, Verifier]:
     roy = await lyon.member("dr-roy")
     reader = Stranger(world, "peer.test").person("reader")
     await reader.tells(lyon, reader.activity("Follow", roy.uri))
+    known = await _remembered(lyon)
     async with lyon.instance.store.transaction("forget") as tx:
-        await peers.remember_scheme(tx, "peer.test", "", until=0, at=world.clock.now())
+        await peers.replace_scheme(tx, "peer.test", "", known=known, until=0, at=world.clock.now())
     verifier = Verifier(keys=await _keys_of(lyon, roy), world=world, **opinions)  # type: ignore[arg-type]
     reader.home.judge = verifier
     return reader, verifier
