@@ -90,7 +90,7 @@ lint-deploy: ## deploy/ against systemd-analyze, nginx, caddy and hadolint, as f
 
 install: ## Debian, as root: a systemd service for DOMAIN=…, or its update (see deploy/README.md)
 	@$(SETUP) runtime
-	@deploy/install "$(DOMAIN)" "$(RESTORE)"
+	@deploy/install "$(DOMAIN)" "$(RESTORE)" "$(IDENTITY)"
 
 clean: ## remove the environment, tools and everything generated (never data/ or medfed.toml)
 	rm -rf .venv .tools .demo .interop .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

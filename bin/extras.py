@@ -13,6 +13,7 @@
 | a YAML reader    | tests/test_deploy.py         | Debian's package unpacked below .tools                         |
 | libfaketime      | tests/faults/test_clock.py   | the system's, else Debian's package unpacked below .tools      |
 | strace           | tests/faults                 | PATH, else Debian's package unpacked below .tools              |
+| age              | tests of backups             | PATH, else Debian's package unpacked below .tools              |
 | systemd-analyze  | tests/test_deploy.py         | PATH                                                           |
 | PostgreSQL       | storage and federation tests | requirements/dev.lock, or the system's                         |
 
@@ -88,7 +89,7 @@ def installer(python: str, folder: Path, lock: Path) -> list[str]:
 
 def unpack_missing() -> None:
     """Debian packages, unpacked and not installed: no service starts, nothing outside .tools changes."""
-    wanted = [name for name in ("nginx", "caddy", "strace") if not tool(name)]
+    wanted = [name for name in ("nginx", "caddy", "strace", "age") if not tool(name)]
     if not YAML.exists():
         wanted.append("python3-yaml")
     if not faketime():

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from medfed.kernel.errors import Misconfigured
+from medfed.kernel.age import Recipient
+from medfed.kernel.errors import Malformed, Misconfigured
 
 ENVIRONMENT_PREFIX: Final = "MEDFED_"
 NOT_SETTINGS: Final = frozenset({"MEDFED_CONFIG"})
@@ -142,6 +143,23 @@ class VerificationSettings(_Section):
     ] = 900
 
 
+class BackupSettings(_Section):
+    """Who can read backups."""
+
+    recipients: Annotated[
+        tuple[str, ...],
+        Field(description="age keys (age1…) that `medfed backup` encrypts to; `medfed backup-key` makes one."),
+    ] = ()
+
+    @field_validator("recipients")
+    @classmethod
+    def _keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(Recipient.parse(each)) for each in value)
+        except Malformed as error:
+            raise ValueError(str(error)) from None
+
+
 class Settings(_Section):
     """The whole configuration; see docs/guide/settings.md."""
 
@@ -154,6 +172,7 @@ class Settings(_Section):
     registration: RegistrationSettings = RegistrationSettings()
     limits: LimitSettings = LimitSettings()
     verification: VerificationSettings = VerificationSettings()
+    backup: BackupSettings = BackupSettings()
 
     @property
     def database_url(self) -> str:

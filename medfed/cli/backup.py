@@ -1,10 +1,12 @@
-"""medfed backup, medfed restore: a consistent copy of everything, taken while it serves, and its way back."""
+"""medfed backup, medfed restore: a consistent, encrypted copy of everything, taken while it serves; its way back."""
 
 import asyncio
+import io
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -12,39 +14,82 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from medfed.cli.actions import config_of, load, perform
+from medfed import __version__
+from medfed.cli.actions import BY, config_of, load, perform
+from medfed.cli.archive import (
+    ARCHIVE,
+    CONFIGURATION,
+    DATABASE,
+    DUMP,
+    KEY,
+    MEDIA,
+    Backup,
+    Contents,
+    Part,
+    look_through,
+    open_backup,
+    write_plain,
+    write_sealed,
+)
+from medfed.cli.backup_key import BACKUP_KEY, read_key
 from medfed.cli.output import failures, json_option, report
 from medfed.instance import Instance, key_path
+from medfed.kernel.age import Recipient
+from medfed.kernel.clock import SystemClock, iso
 from medfed.kernel.errors import MedfedError, Misconfigured
 from medfed.posts.ledger import FILE as LEDGER
 from medfed.settings import Settings
+from medfed.storage import moderation
 from medfed.storage.connect import sqlite_path
 from medfed.storage.sqlite import SqliteStore
 
-DATABASE: Final = "medfed.db"
-DUMP: Final = "medfed.pgdump"
-MEDIA: Final = "media"
-KEY: Final = "secret.key"
-CONFIGURATION: Final = "medfed.toml"
+NOTE: Final = "README.txt"
+_LONGEST_KEY: Final = 1024
+_NOTE: Final = """\
+A backup of {domain}, made {at} by medfed {version}. It is encrypted with age (age-encryption.org/v1) to
+
+{recipients}
+
+Who has the key that belongs to one of these brings it back, or looks inside with any program that knows age:
+
+    medfed restore THIS-FOLDER --identity KEY-FILE
+    age --decrypt --identity KEY-FILE {archive} | tar --list
+"""
 
 
 @click.command("backup")
 @click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--recipient", "recipients", multiple=True, help="Encrypt to this age key, instead of backup.recipients.")
+@click.option("--insecure-plaintext", is_flag=True, help="Do not encrypt; the audit trail says so.")
 @json_option
 @config_of
-def backup(config: str, directory: Path, *, as_json: bool) -> None:
-    """Copy database, images, keys and configuration into DIRECTORY, which must not exist yet."""
+def backup(
+    config: str, directory: Path, recipients: tuple[str, ...], *, insecure_plaintext: bool, as_json: bool
+) -> None:
+    """Copy database, images, keys and configuration, encrypted, into DIRECTORY, which must not exist yet."""
     with failures(), ExitStack() as undo:
+        readers = [] if insecure_plaintext else _readers(load(config), recipients)
         target = _fresh(directory)
         undo.callback(shutil.rmtree, target, ignore_errors=True)
-        engine = _fill(target, config)
+        engine = _fill(target, config, readers)
         undo.pop_all()
-    said = f"backed up to {target}; it holds private keys: keep it as you keep the server"
-    report({"directory": str(target), "engine": engine}, said, as_json=as_json)
+    names = [str(reader) for reader in readers]
+    said = (
+        f"encrypted to {', '.join(names)}: nobody reads it without a key of theirs, not even you"
+        if names
+        else "NOT ENCRYPTED; it holds private keys and what patients and members said: keep it as you keep the server"
+    )
+    done = {"directory": str(target), "engine": engine, "recipients": names}
+    report(done, f"backed up to {target}, {said}", as_json=as_json)
 
 
 @click.command("restore")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--identity",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file with the key that opens it; default backup-key.txt beside the configuration, or a question.",
+)
 @click.option(
     "--erased",
     multiple=True,
@@ -53,19 +98,30 @@ def backup(config: str, directory: Path, *, as_json: bool) -> None:
 )
 @json_option
 @config_of
-def restore(config: str, directory: Path, erased: tuple[Path, ...], *, as_json: bool) -> None:
+def restore(config: str, directory: Path, identity: Path | None, erased: tuple[Path, ...], *, as_json: bool) -> None:
     """Bring a backup back, into an empty data directory only."""
     with failures():
-        settings = restore_from(directory, Path(config), erased)
+        source = open_backup(directory, lambda: read_key(identity or _ask_for_key(Path(config))))
+        settings = restore_from(source, Path(config), erased)
     done = {"domain": settings.instance.domain, "data_dir": str(settings.instance.data_dir)}
     report(done, "restored; run `medfed doctor` and `medfed audit verify` before you serve", as_json=as_json)
 
 
-async def copy_database(instance: Instance) -> dict[str, Any]:
+async def copy_database(instance: Instance, *, recipients: Sequence[str]) -> dict[str, Any]:
     """Copy the database into a new folder below the data directory, which the caller takes away.
 
     There and nowhere else: a server that is confined sees no other place, and writes where nobody else names.
+    The audit trail, in the copy too, says to whom the caller will encrypt it; to nobody is an act of its own.
     """
+    async with instance.store.transaction("backup") as tx:
+        await moderation.record(
+            tx,
+            at=instance.here.now(),
+            actor=BY,
+            action="backup" if recipients else "backup.plaintext",
+            subject=instance.here.domain,
+            detail={"recipients": list(recipients)},
+        )
     folder = Path(tempfile.mkdtemp(prefix="backup-", dir=instance.settings.instance.data_dir))
     try:
         if isinstance(instance.store, SqliteStore):
@@ -78,75 +134,154 @@ async def copy_database(instance: Instance) -> dict[str, Any]:
     return {"folder": str(folder), "engine": instance.store.engine}
 
 
-def restore_from(directory: Path, config: Path, erased: Sequence[Path] = ()) -> Settings:
+def restore_from(source: Backup, config: Path, erased: Sequence[Path] = ()) -> Settings:
     """Put a backup where its configuration says; what was brought is taken away again if something fails.
 
-    What the `erased` files name is erased when the instance starts.
+    Nothing is written before all of it was read and proven. What the `erased` files name is erased when the instance
+    starts.
 
     Raises Misconfigured when there is something already, or when the backup holds what no backup of ours does (G11).
     """
-    _refuse_what_is_no_file(directory)
+    contents = look_through(source)
     with ExitStack() as undo:
         if not config.exists():
-            _place(_part(directory, CONFIGURATION), config)
+            _require(contents, CONFIGURATION)
+            Part(CONFIGURATION, io.BytesIO(contents.configuration)).write_to(config)
             undo.callback(config.unlink)
         settings = load(str(config))
-        data = settings.instance.data_dir
-        if data.exists() and any(not part.samefile(config) for part in data.iterdir()):
-            raise Misconfigured(f"{data} is not empty; a backup is restored into an empty data directory only")
+        places = _places(settings)
+        _require(contents, KEY, DATABASE if DATABASE in places else DUMP)
+        data, ours = settings.instance.data_dir, {config.name, BACKUP_KEY} if _lies_in_data(config, settings) else set()
+        _refuse_what_is_there(settings, {data / name for name in ours})
+        for folder in (data, settings.media_dir):
+            if not folder.exists():
+                undo.callback(shutil.rmtree, folder, ignore_errors=True)
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        undo.callback(_take_away, data, config)
-        _bring(directory, settings)
+        undo.callback(_take_away, data, ours)
+        _bring(source, settings, places, undo)
         for path in erased:
             _append(path, data / LEDGER)
         undo.pop_all()
+    os.sync()
     return settings
 
 
-def _refuse_what_is_no_file(directory: Path) -> None:
-    """Links lead out of a backup, and pipes and devices never end."""
-    for path in directory.rglob("*"):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise Misconfigured(f"{directory} is no backup of medfed: {path.relative_to(directory)} is no plain file")
+def _readers(settings: Settings, named: Sequence[str]) -> list[Recipient]:
+    """Whom to encrypt to. Raises Malformed, Misconfigured."""
+    found = [Recipient.parse(each) for each in named or settings.backup.recipients]
+    if not found:
+        raise Misconfigured(
+            "nobody is named who could read the backup: make a key with `medfed backup-key`, and name it in "
+            "backup.recipients or with --recipient"
+        )
+    return found
 
 
-def _bring(directory: Path, settings: Settings) -> None:
-    _place(_part(directory, KEY), key_path(settings))
-    if (directory / LEDGER).exists():
-        _place(directory / LEDGER, settings.instance.data_dir / LEDGER)
-    if (directory / MEDIA).exists():
-        shutil.copytree(directory / MEDIA, settings.media_dir)
+def _ask_for_key(config: Path) -> Path:
+    """Where the key is. Raises Misconfigured where nobody can be asked."""
+    beside = config.with_name(BACKUP_KEY)
+    if beside.exists():
+        return beside
+    if not sys.stdin.isatty():
+        raise Misconfigured("that backup is encrypted: name the file with its key, --identity FILE")
+    asked = click.prompt("That backup is encrypted. File with its key (AGE-SECRET-KEY-1…)", err=True)
+    return Path(str(asked).strip())
+
+
+def _require(contents: Contents, *names: str) -> None:
+    for name in names:
+        if name not in contents.names:
+            raise Misconfigured(f"that is no backup: {name} is not in it")
+
+
+def _places(settings: Settings) -> dict[str, Path]:
+    """Where each part of a backup belongs, except for images."""
+    places = {KEY: key_path(settings), LEDGER: settings.instance.data_dir / LEDGER}
     if settings.database_url.startswith("sqlite"):
-        _place(_part(directory, DATABASE), sqlite_path(settings.database_url))
-    else:
-        dump = _part(directory, DUMP)
-        asyncio.run(_run(settings.database_url, "pg_restore", "--single-transaction", "--exit-on-error", str(dump)))
+        return places | {DATABASE: sqlite_path(settings.database_url)}
+    return places | {DUMP: settings.instance.data_dir / DUMP}
 
 
-def _take_away(data: Path, config: Path) -> None:
-    """Empty a data directory again, but for the configuration, which may lie in it."""
+def _bring(source: Backup, settings: Settings, places: Mapping[str, Path], undo: ExitStack) -> None:
+    for part in source.parts():
+        place = places.get(part.name)
+        if part.name == KEY and key_path(settings).exists():
+            _compare(part, key_path(settings))
+        elif place is not None:
+            part.write_to(place)
+            undo.callback(place.unlink, missing_ok=True)
+        elif part.name.startswith(f"{MEDIA}/"):
+            part.write_to(settings.media_dir / part.name.removeprefix(f"{MEDIA}/"))
+    if DUMP in places:
+        dump = str(places[DUMP])
+        asyncio.run(_run(settings.database_url, "pg_restore", "--single-transaction", "--exit-on-error", dump))
+        places[DUMP].unlink()
+
+
+def _compare(part: Part, path: Path) -> None:
+    """A key that is handed over, as systemd does, may be there before the database that it opens."""
+    if part.file.read(_LONGEST_KEY).strip() != path.read_bytes().strip():
+        raise Misconfigured(f"{path} holds another key than the backup")
+
+
+def _lies_in_data(config: Path, settings: Settings) -> bool:
+    data = settings.instance.data_dir
+    return data.exists() and config.absolute().parent.samefile(data)
+
+
+def _refuse_what_is_there(settings: Settings, but: Collection[Path]) -> None:
+    for folder in (settings.instance.data_dir, settings.media_dir):
+        if folder.exists() and any(part not in but for part in folder.iterdir()):
+            raise Misconfigured(f"{folder} is not empty; a backup is restored into an empty data directory only")
+
+
+def _take_away(data: Path, but: Collection[str]) -> None:
+    """Empty a data directory again, but for the configuration and the key of the backup, which may lie in it."""
     for part in data.iterdir():
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
-        elif not (config.exists() and part.samefile(config)):
+        elif part.name not in but:
             part.unlink()
 
 
-def _fill(target: Path, config: str) -> str:
+def _fill(target: Path, config: str, recipients: Sequence[Recipient]) -> str:
     """Bring all parts of a backup together; returns the database's engine.
 
     The database is copied first: an image that it names was on disk before it was named.
     """
-    copied = perform(config, "backup")
-    folder = Path(copied["folder"])
+    names = [str(recipient) for recipient in recipients]
+    copied = perform(config, "backup", recipients=names)
+    folder, settings = Path(copied["folder"]), load(config)
     try:
-        for part in folder.iterdir():
-            _place(part, target / part.name)
+        files = _files(folder, Path(config), settings)
+        if not recipients:
+            write_plain(target, files)
+            return str(copied["engine"])
+        write_sealed(target, files, recipients)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _copy_files(load(config), target)
-    _place(Path(config), target / CONFIGURATION)
+    note = _NOTE.format(
+        domain=settings.instance.domain,
+        at=iso(SystemClock().now()),
+        version=__version__,
+        recipients="\n".join(f"    {name}" for name in names),
+        archive=ARCHIVE,
+    )
+    (target / NOTE).write_text(note, encoding="utf-8")
     return str(copied["engine"])
+
+
+def _files(folder: Path, config: Path, settings: Settings) -> Iterator[tuple[str, Path]]:
+    yield CONFIGURATION, config
+    yield KEY, key_path(settings)
+    ledger = settings.instance.data_dir / LEDGER
+    if ledger.exists():
+        yield LEDGER, ledger
+    for path in folder.iterdir():
+        yield path.name, path
+    for path in settings.media_dir.rglob("*"):
+        if path.is_file():
+            yield f"{MEDIA}/{path.relative_to(settings.media_dir).as_posix()}", path
 
 
 def _fresh(directory: Path) -> Path:
@@ -157,31 +292,10 @@ def _fresh(directory: Path) -> Path:
     return target
 
 
-def _copy_files(settings: Settings, target: Path) -> None:
-    if settings.media_dir.exists():
-        shutil.copytree(settings.media_dir, target / MEDIA)
-    _place(key_path(settings), target / KEY)
-    if (settings.instance.data_dir / LEDGER).exists():
-        _place(settings.instance.data_dir / LEDGER, target / LEDGER)
-
-
-def _place(source: Path, target: Path) -> None:
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    target.chmod(0o600)
-
-
 def _append(source: Path, target: Path) -> None:
     target.touch(mode=0o600)
     with target.open("ab") as file:
         file.write(source.read_bytes())
-
-
-def _part(directory: Path, name: str) -> Path:
-    found = directory / name
-    if not found.exists():
-        raise Misconfigured(f"{directory} is no backup: {name} is not in it")
-    return found
 
 
 async def _run(url: str, *command: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import click
 
 from medfed.cli.actions import config_of, perform
+from medfed.cli.backup_key import BACKUP_KEY
 from medfed.cli.modes import warnings
 from medfed.cli.output import Failed, json_option, show
 from medfed.instance import Instance, key_path
@@ -43,6 +44,10 @@ def _found(config: str) -> list[dict[str, Any]]:
         findings: list[dict[str, Any]] = perform(config, "doctor")["findings"]
     except Failed as error:
         return [{"weight": "problem", "says": error.message}]
+    key = Path(config).with_name(BACKUP_KEY)
+    if key.exists():
+        says = f"{key} opens every backup: copy it to another place, without which none can be read, and remove it here"
+        findings.append({"weight": "warning", "says": says})
     return findings
 
 
@@ -81,6 +86,8 @@ def _configuration(settings: Settings) -> Iterator[tuple[Weight, str]]:
         yield "warning", "instance.public_url is not https: peers will not trust it; development only"
     if not settings.instance.contact:
         yield "warning", "instance.contact is empty: nobody can be asked when something goes wrong"
+    if not settings.backup.recipients:
+        yield "warning", "backup.recipients is empty: there are no backups; make a key with `medfed backup-key`"
     if not settings.mail.url:
         yield "warning", f"mail.url is empty: mail is written to {settings.instance.data_dir / 'mail'}"
     if settings.http.host in ("0.0.0.0", "::") and not settings.http.trusted_proxies:  # noqa: S104 - compared, not bound

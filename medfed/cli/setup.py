@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +16,11 @@ import click
 from medfed import settings as configuration
 from medfed.accounts.register import new_keys, register_instance_actor
 from medfed.cli.actions import config_of, load
+from medfed.cli.backup_key import BACKUP_KEY, keep_key, read_key
 from medfed.cli.output import failures, json_option, say, show
 from medfed.domain.accounts import is_authority
 from medfed.instance import Instance, key_path, open_instance
+from medfed.kernel.age import Identity, Recipient
 from medfed.kernel.errors import Invalid, Misconfigured
 from medfed.kernel.html import neutralise
 from medfed.kernel.secrets import KEY_BYTES, Vault
@@ -55,6 +57,9 @@ port = {port}
 
 # [registration]
 # mode = "approval"        # closed | invite | approval | open
+
+[backup]
+recipients = {recipients}        # age keys that backups are encrypted to
 """
 _NAME: Final = 100
 _PORT: Final = 8000
@@ -65,31 +70,50 @@ _PORT: Final = 8000
 @click.option("--name", default="", help="What members and peers see; default the domain.")
 @click.option("--public-url", default="", help="Where browsers and peers reach it; default https://DOMAIN.")
 @click.option("--data-dir", default="data", show_default=True, help="Relative to the configuration.")
+@click.option("--recipient", "recipients", multiple=True, help="Encrypt backups to this age key; default a new one.")
 @json_option
 @config_of
-def init(config: str, domain: str, name: str, public_url: str, data_dir: str, *, as_json: bool) -> None:
+def init(
+    config: str, domain: str, name: str, public_url: str, data_dir: str, recipients: tuple[str, ...], *, as_json: bool
+) -> None:
     """Write the configuration, create database and keys. Refuses to overwrite."""
     path = Path(config)
     with failures():
-        made = asyncio.run(make(path, domain=domain, name=name, public_url=public_url, data_dir=data_dir))
+        made = asyncio.run(
+            make(path, domain=domain, name=name, public_url=public_url, data_dir=data_dir, recipients=recipients)
+        )
     if as_json:
         show(made, as_json=True, text=str)
         return
     say(f"wrote {path}, and the database and keys of {made['domain']}")
+    if made["backup_key"]:
+        say(f"backups can be opened with {made['backup_key']} only: copy it to another place now, then remove it here")
     say("next: medfed member create NAME --email ADDRESS --role admin, then medfed serve")
 
 
-async def make(path: Path, *, domain: str, name: str, public_url: str, data_dir: str) -> dict[str, Any]:
+async def make(
+    path: Path, *, domain: str, name: str, public_url: str, data_dir: str, recipients: Sequence[str] = ()
+) -> dict[str, Any]:
     """Everything that a new instance needs; what was made is removed again if something fails.
 
-    Raises Invalid, Misconfigured.
+    Backups are encrypted to `recipients`; without any, to a new key, which is put beside the configuration.
+    Raises Invalid, Malformed, Misconfigured.
     """
-    text = configuration_text(domain=domain, name=name, public_url=public_url, data_dir=data_dir)
+    key = path.with_name(BACKUP_KEY)
+    new = None if recipients or key.exists() else Identity.make()
+    readers = [Recipient.parse(each) for each in recipients]
+    readers = readers or [new.recipient if new else read_key(key)[0].recipient]
+    text = configuration_text(
+        domain=domain, name=name, public_url=public_url, data_dir=data_dir, recipients=[str(each) for each in readers]
+    )
     with ExitStack() as undo:
         settings = _written(path, text, undo)
         _refuse_to_overwrite(settings)
         _make_folder(settings.instance.data_dir, undo)
         _make_key(key_path(settings), undo)
+        if new:
+            keep_key(key, new)
+            undo.callback(_remove, key)
         if settings.database_url.startswith("sqlite"):
             database = sqlite_path(settings.database_url)
             undo.callback(_remove, database, *(database.with_name(database.name + end) for end in ("-wal", "-shm")))
@@ -105,6 +129,7 @@ async def make(path: Path, *, domain: str, name: str, public_url: str, data_dir:
         "public_url": settings.instance.public_url,
         "config": str(path),
         "data_dir": str(settings.instance.data_dir),
+        "backup_key": "" if recipients else str(key),
     }
 
 
@@ -117,7 +142,7 @@ async def make_identity(instance: Instance) -> None:
         await issuer.create_key(tx, instance.here)
 
 
-def configuration_text(*, domain: str, name: str, public_url: str, data_dir: str) -> str:
+def configuration_text(*, domain: str, name: str, public_url: str, data_dir: str, recipients: Sequence[str]) -> str:
     """A medfed.toml. Raises Invalid for what is no domain or URL."""
     authority = domain.strip().lower().rstrip(".")
     if not is_authority(authority):
@@ -132,6 +157,7 @@ def configuration_text(*, domain: str, name: str, public_url: str, data_dir: str
         "public_url": url,
         "name": neutralise(name, _NAME) or authority,
         "data_dir": data_dir,
+        "recipients": recipients,
     }
     return _TEMPLATE.format(port=port, **{key: json.dumps(value, ensure_ascii=False) for key, value in quoted.items()})
 

@@ -16,6 +16,8 @@ import pytest
 from bench import stage
 from bench.cast import Cast, free_port
 from bench.wire import Client
+from medfed.cli.backup_key import keep_key
+from medfed.kernel.age import Identity
 from medfed.kernel.clock import SystemClock
 from medfed.storage import moderation
 from medfed.storage.connect import connect
@@ -94,7 +96,7 @@ async def _write(store: Store, number: int) -> float:
     return time.monotonic() - begun
 
 
-@pytest.mark.case("I05", "X21")
+@pytest.mark.case("I05", "I19", "X21")
 async def test_a_backup_taken_under_load_has_all_that_was_acknowledged_before_it(tmp_path: Path) -> None:
     cast = Cast.hire(hosts=2, per_host=6)
     (tmp_path / "home").mkdir()
@@ -105,7 +107,9 @@ async def test_a_backup_taken_under_load_has_all_that_was_acknowledged_before_it
         while await scene.acknowledged() < 60:  # noqa: ASYNC110 - another process answers
             await asyncio.sleep(0.01)
         before = set(scene.history.acknowledged)
-        await _medfed(scene.place.config, "backup", str(tmp_path / "copy"))
+        key = Identity.make()
+        keep_key(tmp_path / "key", key)
+        await _medfed(scene.place.config, "backup", str(tmp_path / "copy"), "--recipient", str(key.recipient))
         senders.stopped = True
         await sending
         scene.server.stop()
@@ -133,7 +137,7 @@ async def _restored(scene: Scene, folder: Path) -> stage.Stage:
         old.config.read_text().replace(str(old.folder), str(new)).replace(f"port = {old.port}", f"port = {place.port}")
     )
     place.config.write_text(words)
-    await _medfed(place.config, "restore", str(folder / "copy"))
+    await _medfed(place.config, "restore", str(folder / "copy"), "--identity", str(folder / "key"))
     return place
 
 
