@@ -7,6 +7,7 @@ import click
 from medfed.cli.actions import config_of, perform
 from medfed.cli.output import Failed, json_option, say, show
 from medfed.instance import Instance
+from medfed.moderation.trail import Trail
 from medfed.storage import moderation
 
 
@@ -24,13 +25,14 @@ def _verify(config: str, *, as_json: bool) -> None:
     if as_json:
         show(found, as_json=True, text=str)
     if not found["intact"]:
-        raise Failed(f"the audit trail is broken at entry {found['broken_at']}")
+        raise Failed(found["cut_off"] or f"the audit trail is broken at entry {found['broken_at']}")
     if not as_json:
         say("the audit trail is intact")
 
 
 async def verify_trail(instance: Instance) -> dict[str, Any]:
-    """Whether the chain of hashes holds, and where it breaks."""
+    """Whether the chain of hashes holds, and where it breaks or was cut off."""
     async with instance.store.view() as view:
         broken_at = await moderation.first_broken_link(view)
-    return {"intact": broken_at is None, "broken_at": broken_at}
+    cut_off = await Trail(instance.settings.instance.data_dir).doubt(instance.store)
+    return {"intact": broken_at is None and cut_off is None, "broken_at": broken_at, "cut_off": cut_off}

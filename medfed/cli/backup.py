@@ -32,12 +32,13 @@ from medfed.cli.archive import (
     write_sealed,
 )
 from medfed.cli.backup_key import BACKUP_KEY, read_key
-from medfed.cli.output import failures, json_option, report
+from medfed.cli.output import failures, json_option, report, say
 from medfed.instance import Instance, key_path
 from medfed.kernel.age import Recipient
 from medfed.kernel.clock import SystemClock, iso
 from medfed.kernel.errors import MedfedError, Misconfigured
 from medfed.posts.ledger import FILE as LEDGER
+from medfed.posts.ledger import whole_lines
 from medfed.settings import Settings
 from medfed.storage import moderation
 from medfed.storage.connect import sqlite_path
@@ -294,8 +295,12 @@ def _fresh(directory: Path) -> Path:
 
 def _append(source: Path, target: Path) -> None:
     target.touch(mode=0o600)
+    told = source.read_bytes()
+    if told and not told.endswith(b"\n"):
+        say(f"{source} ends amid a line, which is left out: it was not copied whole")
     with target.open("ab") as file:
-        file.write(source.read_bytes())
+        file.truncate(len(whole_lines(target.read_bytes())))
+        file.write(whole_lines(told))
 
 
 async def _run(url: str, *command: str) -> None:

@@ -16,12 +16,15 @@ from medfed.instance import Instance, key_path
 from medfed.kernel import limits
 from medfed.kernel.clock import HOUR
 from medfed.kernel.errors import Misconfigured
+from medfed.moderation.trail import Trail
 from medfed.settings import Settings
 from medfed.storage import accounts, inbox_log, moderation, outbox, peers, tasks
 
 Weight: TypeAlias = Literal["ok", "warning", "problem"]
 
 _LITTLE_SPACE: Final = 1024**3
+_PATIENCE: Final = 10.0
+"""Seconds for which the database is read through; once a day it is read to its end."""
 _MARKS: Final = {"ok": "✓", "warning": "!", "problem": "✗"}
 
 
@@ -96,6 +99,9 @@ def _configuration(settings: Settings) -> Iterator[tuple[Weight, str]]:
 
 async def _database(instance: Instance) -> list[tuple[Weight, str]]:
     await instance.store.ping()
+    damage = await instance.store.damage(within=_PATIENCE)
+    if damage:
+        return [("problem", f"the database is damaged ({damage[0]}): bring a backup back, see docs/guide/backup.md")]
     doubts = await instance.store.doubts()
     if doubts:
         return [("warning", doubt) for doubt in doubts]
@@ -116,6 +122,9 @@ async def _identity(instance: Instance) -> list[tuple[Weight, str]]:
         found.append(("warning", "nobody can sign in yet: medfed member create NAME --email ADDRESS --role admin"))
     if broken is not None:
         found.append(("problem", f"the audit trail is broken at entry {broken}"))
+    cut_off = await Trail(instance.settings.instance.data_dir).doubt(instance.store)
+    if cut_off is not None:
+        found.append(("problem", cut_off))
     return found
 
 

@@ -27,6 +27,7 @@ from medfed.cli.setup import make_identity
 from medfed.instance import Instance, open_instance
 from medfed.kernel.errors import Misconfigured
 from medfed.kernel.observe import log_to
+from medfed.moderation.trail import Trail
 from medfed.posts.ledger import Ledger
 from medfed.settings import Settings
 from medfed.storage import issuer, migrate
@@ -153,8 +154,13 @@ async def _opened(settings: Settings) -> AsyncIterator[Instance]:
         again = await ledger.replay(instance.store, instance.here, instance.levels)
         if again:
             say(f"deleted again, as after the backup: {again}")
+        trail = Trail(settings.instance.data_dir)
+        doubt = await trail.doubt(instance.store)
+        if doubt is not None:
+            say(f"WARNING: {doubt}")
         yield instance
         await ledger.keep_up(instance.store, instance.here.now())
+        await trail.keep_up(instance.store)
 
 
 async def _is_set_up(instance: Instance) -> bool:

@@ -57,16 +57,18 @@ class Ledger:
 
     def _lines(self) -> list[Erased]:
         try:
-            text = self._path.read_text("ascii", errors="replace")
+            data = self._path.read_bytes()
         except FileNotFoundError:
             return []
-        return list(read(text.splitlines()))
+        return list(read(whole_lines(data).decode("ascii", "replace").splitlines()))
 
     def _write(self, lines: Iterable[Erased], *, anew: bool) -> None:
         """Add lines to the file, or replace it by them; on disk when this returns."""
         path = self._path.with_suffix(".part") if anew else self._path
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_APPEND), 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            if not anew:  # the next line must not become a part of one that broke off
+                file.truncate(len(whole_lines(path.read_bytes())))
             file.writelines(f"{line.at} {line.uri} {line.actor_uri}\n" for line in lines)
             file.flush()
             os.fsync(file.fileno())
@@ -74,8 +76,13 @@ class Ledger:
             path.replace(self._path)
 
 
+def whole_lines(data: bytes) -> bytes:
+    """Without a last line that broke off: what is left of an address is another one."""
+    return data[: data.rfind(b"\n") + 1]
+
+
 def read(lines: Iterable[str]) -> Iterator[Erased]:
-    """The erasures that lines tell of; one that broke off is left out."""
+    """The erasures that lines tell of; what is none is left out."""
     for line in lines:
         at, _, rest = line.partition(" ")
         uri, _, actor = rest.partition(" ")

@@ -169,10 +169,10 @@ class Store(ABC):
         """What `doctor` should warn of: why this engine, as it is set up, may lose data."""
 
     @abstractmethod
-    async def damage(self) -> list[str]:
+    async def damage(self, *, within: float | None = None) -> list[str]:
         """What is wrong with what is stored, read from one end to the other: nothing, or at most a hundred lines.
 
-        Takes minutes where much is stored; others read and write meanwhile.
+        Takes minutes where much is stored, or as many seconds as it is given; others read and write meanwhile.
         """
 
     @abstractmethod

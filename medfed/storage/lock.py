@@ -15,6 +15,9 @@ PATIENCE_SECONDS: Final = 5.0
 """How long to wait for a short-lived command to finish."""
 
 
+_OPENED: Final = b"opened\n"
+
+
 class ServerRunning(Misconfigured):
     """A server holds the database: a command must ask it, through its local socket, to do the work."""
 
@@ -22,8 +25,10 @@ class ServerRunning(Misconfigured):
 class StoreLock:
     """Held from `take` to `release`, or to the death of the process, however it dies."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, abandoned: bool) -> None:
         self._descriptor: int | None = descriptor
+        self.abandoned = abandoned
+        """Whoever held it last had opened the database (`opened`), and never said `closing`: it was killed."""
 
     @classmethod
     async def take(cls, database: Path, role: Role) -> Self:
@@ -44,15 +49,31 @@ class StoreLock:
         except BaseException:
             os.close(descriptor)
             raise
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{role} {os.getpid()}\n".encode(), 0)
-        return cls(descriptor)
+        before = os.pread(descriptor, 64, 0)
+        mark = _OPENED if before.endswith(_OPENED) else b""
+        _write(descriptor, f"{role} {os.getpid()}\n".encode() + mark)
+        return cls(descriptor, abandoned=bool(mark))
+
+    def opened(self) -> None:
+        """The database is open, and its log exists: from now on, it must be there when the next one comes."""
+        if self._descriptor is not None:
+            _write(self._descriptor, os.pread(self._descriptor, 64, 0).removesuffix(_OPENED) + _OPENED)
+
+    def closing(self) -> None:
+        """The log was folded into the database, and may go."""
+        if self._descriptor is not None:
+            _write(self._descriptor, os.pread(self._descriptor, 64, 0).removesuffix(_OPENED))
 
     def release(self) -> None:
         """Let the next one in. Doing so twice is harmless."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _write(descriptor: int, text: bytes) -> None:
+    os.pwrite(descriptor, text, 0)
+    os.ftruncate(descriptor, len(text))
 
 
 def _try(descriptor: int) -> bool:
@@ -64,7 +85,7 @@ def _try(descriptor: int) -> bool:
 
 
 def _refuse_or_wait(descriptor: int, database: Path, role: Role, *, patient: bool) -> None:
-    holder, _, process = os.pread(descriptor, 64, 0).decode("ascii", "replace").strip().partition(" ")
+    holder, _, process = os.pread(descriptor, 64, 0).decode("ascii", "replace").partition("\n")[0].partition(" ")
     if holder == "server" and role == "tool":
         raise ServerRunning(f"a medfed server (process {process}) is running on {database}")
     if holder == "server":

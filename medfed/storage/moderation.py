@@ -63,6 +63,7 @@ _REPORTS = Paged(
 _RESOLVE = sql("UPDATE report SET resolved_at = :at, resolved_by = :by WHERE id = :id AND resolved_at IS NULL")
 # Two that append at once would both follow the same entry; SQLite has one writer.
 _TURN = sql("SELECT 1", postgres="SELECT pg_advisory_xact_lock(7236724)")
+_HASH_OF = sql("SELECT hash FROM audit WHERE seq = :seq")
 _HEAD = sql("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
 _APPEND = sql(
     """
@@ -133,6 +134,18 @@ def link(previous: str, *, seq: int, at: Millis, actor: str, action: str, subjec
 async def audit(view: View, page: Page) -> list[AuditEntry]:
     """The trail, newest first."""
     return [AuditEntry(**dict(row)) for row in await _AUDIT.rows(view, page)]
+
+
+async def head(view: View) -> tuple[int, str] | None:
+    """Sequence number and hash of the last entry."""
+    row = await view.one_or_none(_HEAD)
+    return (row["seq"], row["hash"]) if row else None
+
+
+async def hash_of(view: View, seq: int) -> str | None:
+    """The hash of an entry, if there is one of this number."""
+    found: str | None = await view.value(_HASH_OF, seq=seq)
+    return found
 
 
 async def first_broken_link(view: View) -> int | None:

@@ -125,7 +125,7 @@ class PostgresStore(Store):
             off = await view.all(_UNSAFE)
         return [f"PostgreSQL runs with {row['name']} = off: what was accepted can be lost" for row in off]
 
-    async def damage(self) -> list[str]:
+    async def damage(self, *, within: float | None = None) -> list[str]:  # noqa: ARG002 - it has counted already
         """See Store.damage: pages whose checksum PostgreSQL found wrong, where it keeps any."""
         async with self.view() as view:
             failures = await view.value(_CHECKSUM_FAILURES)

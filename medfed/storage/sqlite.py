@@ -1,8 +1,10 @@
 """SQLite: one connection that alone writes and checkpoints, some that read, shared commits for arrivals."""
 
 import asyncio
+import math
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -35,6 +37,9 @@ from medfed.storage.statements import Engine, sql
 T = TypeVar("T")
 SAFE_VERSION: Final = (3, 51, 3)
 """Before it, two connections that write or checkpoint at once can corrupt the file (WAL-reset bug)."""
+CHECK_SECONDS: Final = 1.0
+"""How long a server reads its file through before it serves: all of a small one; the rest is read once a day."""
+_STEPS: Final = 50_000
 WAL_TRUNCATE_BYTES: Final = 64 * 1024 * 1024
 WAL_GROWTH_BYTES: Final = 4 * 1024 * 1024
 CHECKPOINT_CHANGES: Final = 2_000
@@ -75,19 +80,27 @@ class SqliteStore(Store):
         """Open or create the file at `path`, and its lock beside it.
 
         `durable=False` skips every fsync: for tests. `network_filesystem=True` trusts its locks.
-        Raises ServerRunning when a server holds the database, Misconfigured for what an operator must change.
+        Raises ServerRunning when a server holds the database, Misconfigured for what an operator must change: also
+        when its log was taken away, or, to a server, when it is damaged.
         """
         if not network_filesystem:
             _refuse_network_filesystem(path)
         lock = await StoreLock.take(path, role)
         async with AsyncExitStack() as undo:
             undo.callback(lock.release)
+            if lock.abandoned:
+                _refuse_without_log(path)
             connectors = [partial(connect_writer, path, durable=durable)]
             connectors += [partial(connect_reader, path)] * readers
             wires: list[Wire] = []
             for connector in connectors:
                 wires.append(await Wire.open(connector))
                 undo.push_async_callback(wires[-1].close)
+            if role == "server":
+                _refuse_damage(path, await wires[0].ask(partial(_quick_check, within=CHECK_SECONDS)))
+            if durable:
+                _sync_folder(path.parent)  # a power cut must not leave the mark and take the log
+            lock.opened()
             undo.pop_all()
         return cls(path, lock, wires[0], wires[1:])
 
@@ -120,10 +133,10 @@ class SqliteStore(Store):
             doubts.append("synchronous is not FULL: what was accepted can be lost in a power failure")
         return doubts
 
-    async def damage(self) -> list[str]:
+    async def damage(self, *, within: float | None = None) -> list[str]:
         """See Store.damage."""
         async with self._aside() as wire:
-            return await wire.ask(_quick_check)
+            return await wire.ask(partial(_quick_check, within=within))
 
     async def ping(self) -> None:
         """Raise StorageDown unless both a reader and the writer answer."""
@@ -166,6 +179,7 @@ class SqliteStore(Store):
             await reader.close()
         async with self._turn:
             self._writer.post(self._checkpoints.fold)
+            self._lock.closing()
             await self._writer.close()
         self._lock.release()
 
@@ -263,12 +277,40 @@ class _Checkpoints:
             return 0
 
 
-def _quick_check(raw: sqlite3.Connection) -> list[str]:
+def _quick_check(raw: sqlite3.Connection, *, within: float | None) -> list[str]:
+    """What is wrong with the file, as far as it can be read in so many seconds."""
+    until = time.monotonic() + within if within is not None else math.inf
+    raw.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    said = []
     try:
-        said = [str(row[0]) for row in raw.execute("PRAGMA quick_check")]
+        for row in raw.execute("PRAGMA quick_check"):
+            said.append(str(row[0]))  # noqa: PERF401 - what was found before the time is over counts
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
     except sqlite3.DatabaseError as error:
         return [str(error)]
+    finally:
+        raw.set_progress_handler(None, 0)
     return [] if said == ["ok"] else said
+
+
+def _refuse_damage(path: Path, damage: list[str]) -> None:
+    if damage:
+        raise Misconfigured(
+            f"{path} is damaged ({damage[0]}): nothing is served from it; put the data directory aside and bring a "
+            "backup back, see docs/guide/backup.md"
+        )
+
+
+def _refuse_without_log(path: Path) -> None:
+    """SQLite would take the file for a whole one, and what was accepted last would be gone without a word."""
+    log = Path(f"{path}-wal")
+    if not log.exists():
+        raise Misconfigured(
+            f"{log} is missing, and medfed was not stopped in order: what it accepted last is in that file; put it "
+            f"back, or bring a backup back; to go on without, remove {path.with_suffix('.lock')}"
+        )
 
 
 def _vacuum_into(raw: sqlite3.Connection, *, target: Path) -> None:
@@ -282,11 +324,15 @@ def _put_in_place(part: Path, target: Path) -> None:
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _refuse_network_filesystem(path: Path) -> None:

@@ -55,7 +55,7 @@ class Wire(aiosqlite.Connection):
         except (sqlite3.Error, OSError, Misconfigured) as error:
             # Its last word goes to this loop, which must still be there to hear it.
             await asyncio.to_thread(wire._thread.join)
-            raise Misconfigured(f"cannot open the database: {error}") from error
+            raise Misconfigured(f"cannot open the database: {error}{_what_helps(error)}") from error
         return wire
 
     def post(self, job: Job[Any]) -> None:
@@ -109,6 +109,11 @@ class Wire(aiosqlite.Connection):
             return job(raw)
         finally:
             self._finished += 1
+
+
+def _what_helps(error: Exception) -> str:
+    damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return "; the file is damaged: bring a backup back, see docs/guide/backup.md" if damaged else ""
 
 
 class Inline:

@@ -18,6 +18,7 @@ from medfed.instance import Instance
 from medfed.kernel.clock import DAY, HOUR, MINUTE, SECOND, Millis
 from medfed.kernel.errors import Refused, RemoteFailure, Unreachable
 from medfed.media import upkeep
+from medfed.moderation.trail import Trail
 from medfed.notifications.mail import TASK as MAIL
 from medfed.notifications.mail import letter_of
 from medfed.posts import complete, featured, publish, quotes, quoting
@@ -114,8 +115,10 @@ async def erase_files(instance: Instance, payload: Mapping[str, Any]) -> None:
 
 
 async def keep_ledger(instance: Instance, _payload: Mapping[str, Any]) -> None:
-    """What was erased is written down beside the database, for the day that a backup is brought back."""
-    await Ledger(instance.settings.instance.data_dir).keep_up(instance.store, instance.here.now())
+    """What was erased, and where the audit trail ends, is written down beside the database."""
+    folder = instance.settings.instance.data_dir
+    await Ledger(folder).keep_up(instance.store, instance.here.now())
+    await Trail(folder).keep_up(instance.store)
 
 
 async def look_after_files(instance: Instance, _payload: Mapping[str, Any]) -> None:

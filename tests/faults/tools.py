@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-UNPACKED: Final = Path(__file__).resolve().parent.parent.parent / ".tools" / "debian"
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+UNPACKED: Final = ROOT / ".tools" / "debian"
 
 
 def tool(name: str) -> str:
@@ -24,3 +26,12 @@ def faketime() -> str:
         for found in root.glob("usr/lib/*/faketime/libfaketime.so.1"):
             return str(found)
     pytest.skip("libfaketime is not on this machine; bin/extras.py fetches it where it can")
+
+
+def unshare(*namespaces: str) -> list[str]:
+    """How to run a program in namespaces of its own; skips the test where they cannot be made."""
+    program = tool("unshare")
+    done = subprocess.run([program, *namespaces, "true"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"namespaces cannot be made here: {done.stderr.strip()}")
+    return [program, *namespaces]

@@ -111,7 +111,7 @@ async def test_a_page_of_the_database_that_rotted_is_found(tmp_path: Path) -> No
         page = data.index(b"<p>Post 25</p>") // 4_096 * 4_096
         data[page : page + 4_096] = b"\xa5" * 4_096
         copy.write_bytes(data)
-        store = await SqliteStore.open(copy)
+        store = await SqliteStore.open(copy, role="tool")
         try:
             assert await store.damage() != []
         finally:
@@ -130,5 +130,5 @@ async def test_damage_of_the_database_is_told_each_day(database_url: str, monkey
             assert await told(lyon) == [("database.damaged", 2)] * days
 
 
-async def _damaged(_store: object) -> list[str]:
+async def _damaged(_store: object, *, within: float | None = None) -> list[str]:
     return ["Tree 12 page 7: btreeInitPage() returns error code 11", "another"]
