@@ -44,7 +44,8 @@ IDLE_CONNECTIONS: Final = 2_000
 IDLE_SECONDS: Final = 30.0
 DNS_CACHE_SECONDS: Final = 60.0
 DNS_CACHE_HOSTS: Final = 4_096
-DNS_THREADS: Final = 8
+DNS_THREADS: Final = 64
+"""A name that is never answered takes one for ten seconds, whatever we wait; they are begun when needed."""
 
 JSON_DEPTH: Final = 32
 JSON_ARRAY: Final = 1_000
