@@ -29,6 +29,7 @@ class Patience(HttpToolsProtocol):
         """What the other side owes us: "head", "body", or "" while we owe the answer."""
         self._head = 0
         self._body = 0
+        self._hosts = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
@@ -52,7 +53,7 @@ class Patience(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Parser callback: a request begins."""
         super().on_message_begin()
-        self._awaited, self._head, self._body = "head", 0, 0
+        self._awaited, self._head, self._body, self._hosts = "head", 0, 0, 0
 
     def on_url(self, url: bytes) -> None:
         """Parser callback."""
@@ -62,6 +63,10 @@ class Patience(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Parser callback."""
         self._measure(len(name) + len(value))
+        if len(name) == 4 and name.lower() == b"host":
+            self._hosts += 1
+            if self._hosts > 1:  # RFC 9112 § 3.2: a server MUST respond with 400
+                raise httptools.HttpParserError("several hosts")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
