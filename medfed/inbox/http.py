@@ -19,7 +19,7 @@ from medfed.instance import Instance
 from medfed.kernel import limits
 from medfed.kernel.allowance import Allowance
 from medfed.kernel.clock import MINUTE
-from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, TooMany, Unsupported
+from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, StorageDown, TooMany, Unsupported
 from medfed.relations.synchronise import Comparer
 from medfed.storage import accounts, peers
 from medfed.storage.inbox_log import Arrival
@@ -71,6 +71,8 @@ class Inbox:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in _TYPES:
             raise Unsupported("an inbox takes application/activity+json")
+        if not self._instance.store.has_room():
+            raise StorageDown("the disk is nearly full: nothing is taken in")
         body = await read_body(request, limits.INBOX_BODY)
         try:
             authenticated = await self._gatekeeper.authenticate(as_signed(request, self._instance.here.uris, body))

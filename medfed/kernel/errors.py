@@ -8,7 +8,7 @@ MedfedError
 ├── RemoteFailure      another server failed us
 │   ├── Unreachable    try again later (timeout, 5xx, 429)
 │   └── RemoteGone · RemoteRefused   never again (410, 404; other 4xx)
-└── Broken             we are wrong: Misconfigured, StorageDown
+└── Broken             we are wrong: Misconfigured, StorageDown, NoRoom 507
 """
 
 from collections.abc import Mapping
@@ -183,3 +183,14 @@ class StorageDown(Broken):
     """The database is not answering, or is full."""
 
     status = 503
+
+
+class NoRoom(Broken):
+    """The disk is nearly full: what is large has to wait (507, RFC 4918 § 11.5)."""
+
+    status = 507
+
+    @property
+    def safe(self) -> str:
+        """The message itself: who uploads has to know that it is not their file."""
+        return str(self)

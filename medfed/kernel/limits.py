@@ -106,6 +106,9 @@ INTRODUCTIONS: Final = 60
 HOST_ACTIVITIES_PER_DAY: Final = 500_000
 HOST_BYTES_PER_DAY: Final = 1024 * MIB
 """What one host may have us store of its activities within a day (UTC)."""
+DISK_KEPT_FREE_PERCENT: Final = 5
+DISK_KEPT_FREE: Final = 20 * 1024 * MIB
+"""Of a disk, whichever is less: with less left, inboxes and uploads are closed, and what makes room still works."""
 FOLLOWERS_LISTED: Final = 10_000
 """Followers on one host that a peer may list to synchronise (FEP-8fcf); a longer list changes nothing."""
 FOLLOWERS_PAGES: Final = 20

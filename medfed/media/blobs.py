@@ -1,6 +1,7 @@
 """Stored files: named at random, safe on disk before anything refers to them, reachable by their name only."""
 
 import asyncio
+import errno
 import os
 import re
 import secrets
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from medfed.kernel.clock import DAY, SECOND, Millis
-from medfed.kernel.errors import NotFound, StorageDown
+from medfed.kernel.errors import NoRoom, NotFound, StorageDown
+from medfed.kernel.room import Room
 
 TYPES: Final = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 """The only kinds of files that there are, by the end of their name."""
 
+_NO_ROOM: Final = "there is no room for files on this server now; its administrators have to make some"
 _PART: Final = ".part"
 _HALF_WRITTEN: Final = 1 * DAY
 """How long a file is given to be written."""
@@ -37,7 +40,7 @@ class Blobs(Protocol):
     """A place for files. A key is 128 random bits and an ending of TYPES; nothing else is a key (I21)."""
 
     async def write(self, data: bytes, ending: str) -> str:
-        """Store bytes for good, and return their key. Raises StorageDown."""
+        """Store bytes for good, and return their key. Raises NoRoom, StorageDown."""
         ...
 
     async def read(self, key: str) -> bytes:
@@ -69,9 +72,12 @@ class FileBlobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._room = Room(folder)
 
     async def write(self, data: bytes, ending: str) -> str:
         """See Blobs.write. The file and its folders are on disk when this returns."""
+        if not self._room.is_left:
+            raise NoRoom(_NO_ROOM)
         key = _checked(f"{secrets.token_hex(16)}.{ending}")
         await asyncio.to_thread(_write, self._folder, _shard(self._folder, key), data)
         return key
@@ -161,6 +167,8 @@ def _write(root: Path, path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoom(_NO_ROOM) from error
         raise StorageDown(f"a file cannot be stored: {error.strerror}") from error
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Self, TypeVar
 
 from medfed.kernel import transactions
 from medfed.kernel.errors import Misconfigured, StorageDown
+from medfed.kernel.room import Room
 from medfed.storage.database import (
     Misused,
     Store,
@@ -55,6 +56,7 @@ class SqliteStore(Store):
     def __init__(self, path: Path, lock: StoreLock, writer: Wire, readers: list["Wire"]) -> None:
         super().__init__()
         self.path = path
+        self._room = Room(path.parent)
         self._lock = lock
         self._writer = writer
         self._readers = readers
@@ -137,6 +139,10 @@ class SqliteStore(Store):
         """See Store.damage."""
         async with self._aside() as wire:
             return await wire.ask(partial(_quick_check, within=within))
+
+    def has_room(self) -> bool:
+        """See Store.has_room."""
+        return self._room.is_left
 
     async def ping(self) -> None:
         """Raise StorageDown unless both a reader and the writer answer."""

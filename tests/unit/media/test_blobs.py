@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medfed.kernel.errors import NotFound, StorageDown
+from medfed.kernel.errors import NoRoom, NotFound
 from medfed.media.blobs import FileBlobs, mime_of
 
 
@@ -52,6 +52,6 @@ async def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StorageDown):
+    with pytest.raises(NoRoom):
         await FileBlobs(tmp_path).write(b"x", "jpg")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []  # noqa: ASYNC240
