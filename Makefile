@@ -50,11 +50,13 @@ test-fast: ## the suite without PostgreSQL, browser and slow tests
 	@$(SETUP) dev
 	MEDFED_TEST_POSTGRES=off $(BIN)/pytest -q -n $(WORKERS) --dist loadgroup -m "not slow" --ignore tests/browser $(ARGS)
 
-faults: ## 200 seeded kills, 100 power cuts, full disks …; hours (MEDFED_FAULT_KILLS, _CUTS, _HOSTS, _SEED …)
+faults: ## 200 seeded kills, 100 power cuts, a million rows …; many hours (MEDFED_FAULT_KILLS, _CUTS, _HOSTS, _SEED …)
 	@$(SETUP) dev
 	MEDFED_FAULT_KILLS=$${MEDFED_FAULT_KILLS:-200} MEDFED_FAULT_CUTS=$${MEDFED_FAULT_CUTS:-100} \
-	MEDFED_FAULT_HOSTS=$${MEDFED_FAULT_HOSTS:-2000} MEDFED_FAULT_POSTS=$${MEDFED_FAULT_POSTS:-50} \
-	MEDFED_FAULT_ARRIVALS=$${MEDFED_FAULT_ARRIVALS:-20000} \
+	MEDFED_FAULT_HOSTS=$${MEDFED_FAULT_HOSTS:-10000} MEDFED_FAULT_POSTS=$${MEDFED_FAULT_POSTS:-100} \
+	MEDFED_FAULT_ROWS=$${MEDFED_FAULT_ROWS:-10000} MEDFED_FAULT_ROWS_HOSTS=$${MEDFED_FAULT_ROWS_HOSTS:-100} \
+	MEDFED_FAULT_ARRIVALS=$${MEDFED_FAULT_ARRIVALS:-100000} MEDFED_FAULT_SOAK=$${MEDFED_FAULT_SOAK:-200000} \
+	MEDFED_FAULT_NODES=$${MEDFED_FAULT_NODES:-6} \
 		$(BIN)/pytest -v -n 0 tests/faults $(ARGS)
 
 simulate: ## 300 seeded stories of instances that fail and must agree in the end (MEDFED_SIMULATION_SEED, _SEEDS)
