@@ -16,6 +16,7 @@ from medfed.kernel.errors import (
     Invalid,
     Malformed,
     MedfedError,
+    NoRoom,
     NotFound,
     RemoteFailure,
     TooLarge,
@@ -62,6 +63,11 @@ _WORDS: Final[Mapping[type[MedfedError], tuple[str, str, str]]] = {
         N_("This cannot be read"),
         N_("The file or form is of a kind that is not understood here. Nothing was kept."),
         "",
+    ),
+    NoRoom: (
+        N_("There is no room left"),
+        N_("The disk of this instance is nearly full: it takes no more files. Nothing was kept."),
+        N_("Text can still be written, and deleting makes room. Tell your administrator."),
     ),
     TooMany: (
         N_("Too many attempts"),
