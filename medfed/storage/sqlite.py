@@ -1,13 +1,12 @@
 """SQLite: one connection that alone writes and checkpoints, some that read, shared commits for arrivals."""
 
 import asyncio
-import math
 import os
 import sqlite3
-import time
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -40,7 +39,6 @@ SAFE_VERSION: Final = (3, 51, 3)
 """Before it, two connections that write or checkpoint at once can corrupt the file (WAL-reset bug)."""
 CHECK_SECONDS: Final = 1.0
 """How long a server reads its file through before it serves: all of a small one; the rest is read once a day."""
-_STEPS: Final = 50_000
 WAL_TRUNCATE_BYTES: Final = 64 * 1024 * 1024
 WAL_GROWTH_BYTES: Final = 4 * 1024 * 1024
 CHECKPOINT_CHANGES: Final = 2_000
@@ -285,20 +283,32 @@ class _Checkpoints:
 
 def _quick_check(raw: sqlite3.Connection, *, within: float | None) -> list[str]:
     """What is wrong with the file, as far as it can be read in so many seconds."""
-    until = time.monotonic() + within if within is not None else math.inf
-    raw.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     said = []
-    try:
-        for row in raw.execute("PRAGMA quick_check"):
-            said.append(str(row[0]))  # noqa: PERF401 - what was found before the time is over counts
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-    except sqlite3.DatabaseError as error:
-        return [str(error)]
-    finally:
-        raw.set_progress_handler(None, 0)
+    with _interrupted_after(raw, within):
+        try:
+            for row in raw.execute("PRAGMA quick_check"):
+                said.append(str(row[0]))  # noqa: PERF401 - what was found before the time is over counts
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
     return [] if said == ["ok"] else said
+
+
+@contextmanager
+def _interrupted_after(raw: sqlite3.Connection, seconds: float | None) -> Iterator[None]:
+    """From another thread: SQLite before 3.42 calls no progress handler while it walks the trees of a file."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, raw.interrupt)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def _refuse_damage(path: Path, damage: list[str]) -> None:
@@ -312,7 +322,7 @@ def _refuse_damage(path: Path, damage: list[str]) -> None:
 def _refuse_without_log(path: Path) -> None:
     """SQLite would take the file for a whole one, and what was accepted last would be gone without a word."""
     log = Path(f"{path}-wal")
-    if not log.exists():
+    if path.exists() and not log.exists():
         raise Misconfigured(
             f"{log} is missing, and medfed was not stopped in order: what it accepted last is in that file; put it "
             f"back, or bring a backup back; to go on without, remove {path.with_suffix('.lock')}"

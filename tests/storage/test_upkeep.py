@@ -1,6 +1,7 @@
 """Stored files and the database are looked after: what rotted is told and not served, what nothing names goes."""
 
 import os
+import time
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from medfed.kernel.paging import Page
 from medfed.media import upkeep
 from medfed.storage import moderation
 from medfed.storage.sqlite import SqliteStore
+from medfed.storage.statements import sql
 from tests.api.client import signed_in
 from tests.support.world import Site, a_world
 
@@ -132,3 +134,21 @@ async def test_damage_of_the_database_is_told_each_day(database_url: str, monkey
 
 async def _damaged(_store: object, *, within: float | None = None) -> list[str]:
     return ["Tree 12 page 7: btreeInitPage() returns error code 11", "another"]
+
+
+@pytest.mark.case("I11", "X22")
+async def test_reading_a_database_through_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "large.db", durable=False)
+    try:
+        async with store.transaction("fill") as tx:
+            await tx.run(sql("CREATE TABLE much (id INTEGER PRIMARY KEY, words TEXT NOT NULL)"))
+            for _ in range(400):
+                await tx.run(sql("INSERT INTO much (words) VALUES (hex(randomblob(20000)))"))
+        for seconds in (0.0, 0.001, 60.0):
+            begun = time.monotonic()
+            assert await store.damage(within=seconds) == []
+            assert time.monotonic() - begun < seconds + 5
+        async with store.view() as view:
+            assert await view.value(sql("SELECT COUNT(*) FROM much")) == 400
+    finally:
+        await store.aclose()
