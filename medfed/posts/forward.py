@@ -39,9 +39,9 @@ async def forward(tx: Transaction, here: Here, levels: PeerLevels, letter: Lette
         return
     activity, now = letter.activity, here.now()
     owed: list[Recipient] = [replace(levels.followers_of(owner), but_not_on=letter.actor.host)]
-    if activity.kind in WITHDRAWALS:
-        given = await outbox.inboxes_on(tx, await posts.given_to(tx, post.id))
-        owed += [each for each in given if each.host != letter.actor.host and not levels.is_blocked(each.host)]
+    if activity.kind != "Create":
+        even = activity.kind in WITHDRAWALS
+        owed.append(replace(levels.holders_of(post.id), but_not_on=letter.actor.host, even_suspended=even))
     await outbox.enqueue(
         tx,
         Outgoing(

@@ -216,7 +216,7 @@ async def _send(tx: Transaction, here: Here, levels: PeerLevels, whole: Whole, k
         here,
         author,
         activity,
-        await inboxes.for_post(tx, levels, post, author),
+        await (inboxes.for_edit if kind == "Update" else inboxes.for_post)(tx, levels, post, author),
         post_id=post.id,
         listed=post.is_open and kind == "Create",
         context=contexts.POST,
@@ -285,7 +285,7 @@ async def set_policy(
 
 
 async def announce_edit(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
-    """Tell peers, and members who boosted it, that a post has changed; of one that is held they learn later."""
+    """Tell every peer that holds a post, and may, that it has changed; of one that is held they learn later."""
     if post.is_held:
         return
     sent = await _send(tx, here, levels, await whole_of(tx, here, post, author), "Update")

@@ -36,6 +36,38 @@ _OWE_FOLLOWERS = sql(
     ON CONFLICT (activity_id, inbox) DO NOTHING
     """
 )
+# Whoever was given it or fetched it, and whoever does something with it, for a group may have brought it to them.
+_OWE_HOLDERS = sql(
+    """
+    INSERT INTO delivery (activity_id, host, inbox, state, attempts, next_at, last_error)
+    SELECT CAST(:activity_id AS BIGINT), h.host, h.inbox, 'waiting', 0, CAST(:at AS BIGINT), ''
+    FROM (
+        SELECT holder.host, (
+            SELECT CASE WHEN a.shared_inbox <> '' THEN a.shared_inbox ELSE a.inbox END FROM account a
+            WHERE a.local = 0 AND a.host = holder.host AND a.inbox <> '' AND a.gone_at IS NULL
+              AND (a.suspended_at IS NULL OR CAST(:even_suspended AS SMALLINT) = 1)
+            LIMIT 1
+        ) AS inbox
+        FROM (
+            SELECT d.host FROM post_distribution d WHERE d.post_id = :post_id
+            UNION SELECT a.host FROM post b JOIN account a ON a.id = b.account_id
+                  WHERE b.boost_of_id = :post_id AND a.local = 0
+            UNION SELECT a.host FROM post r JOIN account a ON a.id = r.account_id
+                  WHERE r.in_reply_to_id = :post_id AND a.local = 0
+            UNION SELECT a.host FROM reaction l JOIN account a ON a.id = l.account_id
+                  WHERE l.post_id = :post_id AND a.local = 0
+            UNION SELECT a.host FROM poll_vote v JOIN account a ON a.id = v.account_id
+                  WHERE v.post_id = :post_id AND a.local = 0
+            UNION SELECT a.host FROM quote q JOIN post s ON s.id = q.post_id JOIN account a ON a.id = s.account_id
+                  WHERE q.quoted_id = :post_id AND a.local = 0
+        ) holder
+    ) h LEFT JOIN peer p ON p.domain = h.host
+    WHERE h.inbox IS NOT NULL AND h.host <> CAST(:but_not_on AS TEXT)
+      AND CASE WHEN COALESCE(p.level, '') = '' THEN CAST(:unjudged AS TEXT) ELSE p.level END IN :levels[text]
+      AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.activity_id = :activity_id AND o.host = h.host)
+    ON CONFLICT (activity_id, inbox) DO NOTHING
+    """
+)
 _FOLLOWER_INBOXES = sql(
     """
     SELECT DISTINCT a.host, CASE WHEN a.shared_inbox <> '' THEN a.shared_inbox ELSE a.inbox END AS inbox
@@ -231,7 +263,24 @@ class Followers:
     """A host that has it already: it is its own."""
 
 
-Recipient: TypeAlias = Inbox | Followers
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holders:
+    """One inbox on each peer, of these levels, that may hold a post: what is said of the post itself reaches them all.
+
+    Peers that are owed the activity already get it once.
+    """
+
+    post_id: int
+    levels: tuple[str, ...]
+    unjudged: str
+    """The level of a peer that no admin has judged."""
+    but_not_on: str = ""
+    """A host that has it already: it is its own."""
+    even_suspended: bool = False
+    """Also those of whose people we know only such as are suspended here."""
+
+
+Recipient: TypeAlias = Inbox | Followers | Holders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,9 +332,11 @@ async def enqueue(tx: Transaction, activity: Outgoing, recipients: Iterable[Reci
     if owed:
         rows = [{"activity_id": activity.id, "host": i.host, "inbox": i.url, "at": at} for i in owed.values()]
         await tx.run_many(_OWE, rows)
-    for each in found:
-        if isinstance(each, Followers):
-            written += await tx.run(_OWE_FOLLOWERS, activity_id=activity.id, at=at, **asdict(each))
+    for followers in (each for each in found if isinstance(each, Followers)):
+        written += await tx.run(_OWE_FOLLOWERS, activity_id=activity.id, at=at, **asdict(followers))
+    for holders in (each for each in found if isinstance(each, Holders)):
+        more = asdict(holders) | {"even_suspended": int(holders.even_suspended)}
+        written += await tx.run(_OWE_HOLDERS, activity_id=activity.id, at=at, **more)
     if written and activity.post_id is not None:
         await tx.run(_REMEMBER_HOSTS, post_id=activity.post_id, activity_id=activity.id, at=at)
     return written
