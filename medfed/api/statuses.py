@@ -343,12 +343,16 @@ async def _meant(view: View, call: Call) -> Post:
 
 async def favourite(call: Call) -> Response:
     """Find a status useful."""
-    return await _done(call, "like", lambda tx, call, post: react.like(tx, call.here, call.account, post))
+    return await _done(
+        call, "like", lambda tx, call, post: react.like(tx, call.here, call.instance.levels, call.account, post)
+    )
 
 
 async def unfavourite(call: Call) -> Response:
     """Take that back."""
-    return await _done(call, "unlike", lambda tx, call, post: react.unlike(tx, call.here, call.account, post))
+    return await _done(
+        call, "unlike", lambda tx, call, post: react.unlike(tx, call.here, call.instance.levels, call.account, post)
+    )
 
 
 async def bookmark(call: Call) -> Response:
@@ -363,12 +367,16 @@ async def unbookmark(call: Call) -> Response:
 
 async def pin(call: Call) -> Response:
     """Show an own status on top of the profile."""
-    return await _done(call, "pin", lambda tx, call, post: react.pin(tx, call.here, call.account, post))
+    return await _done(
+        call, "pin", lambda tx, call, post: react.pin(tx, call.here, call.instance.levels, call.account, post)
+    )
 
 
 async def unpin(call: Call) -> Response:
     """Take it off the top."""
-    return await _done(call, "unpin", lambda tx, call, post: react.unpin(tx, call.here, call.account, post))
+    return await _done(
+        call, "unpin", lambda tx, call, post: react.unpin(tx, call.here, call.instance.levels, call.account, post)
+    )
 
 
 async def unreblog(call: Call) -> Response:

@@ -78,9 +78,11 @@ async def for_withdrawal(view: View, levels: PeerLevels, post: Post, author: Acc
     return [*owed, replace(levels.holders_of(post.id), even_suspended=True)]
 
 
-def for_boost(levels: PeerLevels, booster: Account, author: Account) -> list[Recipient]:
-    """The inboxes of an Announce: the booster's followers, and the author of what is boosted."""
-    owed: list[Recipient] = [levels.followers_of(booster)]
+def for_boost(levels: PeerLevels, passed: Post, booster: Account, author: Account) -> list[Recipient]:
+    """The inboxes of an Announce: the author of what is boosted and, unless that one has to agree first, the
+    booster's followers.
+    """
+    owed: list[Recipient] = [] if passed.is_held else [levels.followers_of(booster)]
     if not author.local and not levels.is_blocked(author.host):
         owed.append(shared_inbox_of(author))
     return owed

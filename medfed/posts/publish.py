@@ -289,7 +289,7 @@ async def announce_edit(tx: Transaction, here: Here, levels: PeerLevels, author:
     if post.is_held:
         return
     sent = await _send(tx, here, levels, await whole_of(tx, here, post, author), "Update")
-    await pass_on_about(tx, here, post, author, sent, brings=True)
+    await pass_on_about(tx, here, levels, post, author, sent, brings=True)
 
 
 async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
@@ -314,7 +314,7 @@ async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Accoun
     await outbox.unlist(tx, post.id)
     await outbox.empty(tx, post.id)
     sent = await promise(tx, here, author, activity, owed)
-    await pass_on_about(tx, here, post, author, sent, withdraws=True)
+    await pass_on_about(tx, here, levels, post, author, sent, withdraws=True)
     await posts.delete(tx, post, actor_uri=author.uri, at=here.now())
     if post.is_open:
         await posts.give_to(tx, post.id, posts.EVERYBODY, here.now())

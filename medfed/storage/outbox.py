@@ -216,6 +216,7 @@ _COUNT_LISTED = sql("SELECT COUNT(*) FROM outbox WHERE account_id = :account_id 
 _UNLIST = sql("UPDATE outbox SET listed = 0 WHERE post_id = :post_id")
 _EMPTY = sql("UPDATE outbox SET body = :nothing WHERE post_id = :post_id AND kind IN ('Create', 'Update', 'Announce')")
 _BY_URI = sql("SELECT body, account_id, listed, post_id, kind FROM outbox WHERE uri = :uri")
+_FORGET_ASKED = sql("DELETE FROM outbox WHERE uri = :uri")
 _FORGET = sql(
     """
     DELETE FROM outbox WHERE created_at < :before AND listed = 0
@@ -483,6 +484,11 @@ async def overview(view: View) -> list[dict[str, Any]]:
     """Per host: waiting, parked, withheld, parked_until (or None), attempts, next_at, last_error, failing_since,
     failures, last_heard (or None), last_sent (or None)."""
     return [dict(row) for row in await view.all(_LIST)]
+
+
+async def forget_asked(tx: Transaction, uri: str) -> None:
+    """Forget an activity that was said to one: it is about to be said, under the same id, to all."""
+    await tx.run(_FORGET_ASKED, uri=uri)
 
 
 async def cancel_unsent(tx: Transaction, post_id: int) -> None:

@@ -294,6 +294,7 @@ ANSWERABLE: Final[Mapping[str, str]] = {
 HELD: Final[Mapping[str, str]] = {
     "waiting": N_("Only you see this, until the author whom you answer agrees."),
     "refused": N_("Only you see this: the author whom you answer does not agree."),
+    "relay": N_("Only you see that you relayed this, until its author agrees."),
 }
 MISSING_QUOTES: Final[Mapping[str, str]] = {
     "pending": N_("The author of the quoted post has not agreed yet."),

@@ -241,8 +241,10 @@ async def _delete(tx: Transaction, visit: Visit, post: Post) -> None:
 
 
 _DEEDS: Final[Mapping[str, Callable[[Transaction, Visit, Post], Awaitable[None]]]] = {
-    "useful": lambda tx, visit, post: react.like(tx, visit.instance.here, visit.account, post),
-    "unuseful": lambda tx, visit, post: react.unlike(tx, visit.instance.here, visit.account, post),
+    "useful": lambda tx, visit, post: react.like(tx, visit.instance.here, visit.instance.levels, visit.account, post),
+    "unuseful": lambda tx, visit, post: react.unlike(
+        tx, visit.instance.here, visit.instance.levels, visit.account, post
+    ),
     "keep": lambda tx, visit, post: react.keep(tx, visit.instance.here, visit.account, post),
     "unkeep": lambda tx, visit, post: reactions.let_go(tx, visit.account.id, post.id),
     "relay": _relay,

@@ -120,7 +120,7 @@ async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
     if not await receive.revise(tx, use.here, post, admitted.actor, said, resolved.around):
         return "nothing newer"
     document = admitted.activity.document
-    await pass_on_about(tx, use.here, post, admitted.actor, document, brings=True)
+    await pass_on_about(tx, use.here, use.levels, post, admitted.actor, document, brings=True)
     await forward(tx, use.here, use.levels, _letter(admitted), post)
     return "revised"
 
@@ -155,7 +155,7 @@ async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
     if post.account_id != admitted.actor.id:
         raise OriginMismatch("only its author deletes a post")
     document = admitted.activity.document
-    await pass_on_about(tx, use.here, post, admitted.actor, document, withdraws=True)
+    await pass_on_about(tx, use.here, use.levels, post, admitted.actor, document, withdraws=True)
     await forward(tx, use.here, use.levels, _letter(admitted), post)
     await receive.erase(tx, use.here, post, admitted.actor)
     return "erased"

@@ -36,7 +36,7 @@ async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Re
     )
     if not added:
         return "was liked already"
-    await pass_on_about(tx, use.here, post, admitted.actor, admitted.activity.document)
+    await pass_on_about(tx, use.here, use.levels, post, admitted.actor, admitted.activity.document)
     return "liked"
 
 
@@ -121,7 +121,7 @@ async def _is_let(tx: Transaction, use: Handling, admitted: Admitted, post: Post
 async def _unliked(tx: Transaction, use: Handling, admitted: Admitted, post_id: int, emoji: str) -> str:
     post = await posts.get(tx, post_id)
     await react.unliked(tx, admitted.actor, post, emoji)
-    await pass_on_about(tx, use.here, post, admitted.actor, admitted.activity.document)
+    await pass_on_about(tx, use.here, use.levels, post, admitted.actor, admitted.activity.document)
     return "unliked"
 
 

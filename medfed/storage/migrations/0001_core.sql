@@ -308,6 +308,7 @@ CREATE TABLE reaction (
     id         BIGINT NOT NULL UNIQUE,
     emoji      TEXT NOT NULL DEFAULT '',            -- '' is a plain like; custom ones are :shortcode:
     emoji_id   BIGINT,                              -- the picture of a custom one
+    held       SMALLINT NOT NULL DEFAULT 0,         -- a member's, until the author of the post agrees
     PRIMARY KEY (post_id, account_id, emoji)
 );
 CREATE INDEX reaction_by_account ON reaction (account_id, id);
