@@ -113,6 +113,9 @@ async def unlike(tx: Transaction, here: Here, levels: PeerLevels, member: Accoun
     undone = await unliked(tx, member, post)
     if undone is None:
         return
+    if post.visibility == "group":
+        # Who is told of this by the group asks whether the like is gone (D10).
+        await posts.bury(tx, undone.uri, actor_uri=member.uri, at=here.now())
     author = await accounts.get(tx, post.account_id)
     undo = _undo(here, member, _like(member, author, post, undone.uri), [author.uri])
     await _tell(tx, here, levels, member, author, post, undo, held=undone.held)

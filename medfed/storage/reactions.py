@@ -26,7 +26,7 @@ _UNLIKE = sql(
 _LET_STAND = sql("UPDATE reaction SET held = 0 WHERE post_id = :post_id AND account_id = :account_id AND held = 1")
 _OF_MEMBER = sql(
     """
-    SELECT r.post_id, r.account_id, r.uri FROM reaction r JOIN account a ON a.id = r.account_id
+    SELECT r.post_id, r.account_id, r.uri, r.held FROM reaction r JOIN account a ON a.id = r.account_id
     WHERE r.uri = :uri AND a.local = 1
     """
 )
@@ -143,12 +143,13 @@ class Liked:
     post_id: int
     account_id: int
     uri: str
+    held: bool
 
 
 async def of_member(view: View, uri: str) -> Liked | None:
     """The like of a member that has this activity id."""
     row = await view.one_or_none(_OF_MEMBER, uri=uri)
-    return Liked(**dict(row)) if row else None
+    return Liked(**{**row, "held": bool(row["held"])}) if row else None
 
 
 async def let_stand(tx: Transaction, liked: Liked) -> bool:

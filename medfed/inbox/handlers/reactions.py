@@ -19,8 +19,11 @@ from medfed.storage.database import Transaction, View
 async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
     """A peer's actor finds a post useful, or reacts to it with an emoji."""
     post = await _reachable(tx, use, admitted)
-    if post is None:
-        return "no such post"
+    return await like_of(tx, use, admitted, post) if post is not None else "no such post"
+
+
+async def like_of(tx: Transaction, use: Handling, admitted: Admitted, post: Post) -> str:
+    """An actor, who may read a post, finds it useful, or reacts to it with an emoji."""
     if await posts.tombstone(tx, admitted.activity.id, admitted.actor.uri) is not None:
         return "was undone already"
     if not await _is_let(tx, use, admitted, post, "like"):

@@ -388,10 +388,12 @@ CREATE TABLE notification (
     kind       TEXT NOT NULL,                       -- mention, reblog, favourite, follow, follow_request, poll, update …
     from_id    BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     post_id    BIGINT REFERENCES post (id) ON DELETE CASCADE,
+    group_id   BIGINT REFERENCES account (id) ON DELETE CASCADE,    -- which group somebody asks to join
     created_at BIGINT NOT NULL
 );
 CREATE INDEX notification_by_account ON notification (account_id, id);
 CREATE INDEX notification_by_post ON notification (post_id);
+CREATE INDEX notification_by_group ON notification (group_id) WHERE group_id IS NOT NULL;
 
 CREATE TABLE marker (
     account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
