@@ -161,6 +161,20 @@ class Identifier:
         proofs.verify(proof, self.public(found[0]))
         return found[1]
 
+    async def vouched(self, activity: Activity, actor: Account) -> bool:
+        """Whether an actor's own proof is on what it said; False when none is that we can judge: nobody is asked.
+
+        Raises BadProof: it is false, and goes before any other signature (FEP-8b32).
+        """
+        proof = proofs.understood(activity.document, now=self._here.now())
+        found = await self.find(proof.verification_method) if proof is not None else None
+        if proof is None or found is None:
+            return False
+        if found[1].id != actor.id:
+            raise BadProof("the proof is not by the activity's actor")
+        proofs.verify(proof, self.public(found[0]))
+        return True
+
     async def fetch(self, uri: str) -> Account:
         """Fetch an actor with its keys. Raises BadSignature when it cannot be had, Unreachable when later perhaps.
 

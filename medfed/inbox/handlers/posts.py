@@ -54,7 +54,7 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
 
 
 def _letter(admitted: Admitted) -> Letter:
-    return Letter(actor=admitted.actor, activity=admitted.activity, body=admitted.body)
+    return Letter(actor=admitted.actor, activity=admitted.activity, body=admitted.body, proven=admitted.proven)
 
 
 async def _parent(view: View, said: PeerPost) -> Post | None:
