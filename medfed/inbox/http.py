@@ -16,11 +16,10 @@ from medfed.inbox.hearsay import Hearsay
 from medfed.inbox.record import Recorder
 from medfed.instance import Instance
 from medfed.kernel import limits
-from medfed.kernel.allowance import Allowance
 from medfed.kernel.clock import MINUTE
 from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, TooMany, Unsupported
 from medfed.relations.synchronise import Comparer
-from medfed.storage import accounts
+from medfed.storage import accounts, shares
 from medfed.storage.inbox_log import Arrival
 
 log: Final = logging.getLogger(__name__)
@@ -42,7 +41,6 @@ class Inbox:
             identifier=instance.identifier, lookup=instance.lookup, levels=instance.levels, here=instance.here
         )
         self._recorder = Recorder(instance)
-        self._rumours = Allowance(limits.RUMOURS_PER_HOST, _RUMOURS_PER)
         self._comparer = Comparer(store=instance.store, here=instance.here, digests=instance.followers)
 
     async def shared(self, request: Request) -> Response:
@@ -97,9 +95,11 @@ class Inbox:
             allowed = allowed and await hearsay.concerns_us(view, instance.here, heard)
         if not allowed:
             raise heard.problem
-        if not self._rumours.take(passer.host, instance.here.now()):
-            raise TooMany("too much that others said; send what your own actors say", retry_after=_RUMOURS_PER // 1000)
+        share, now = f"rumours/{passer.host}", instance.here.now()
         async with instance.store.transaction("hear") as tx:
+            if not await shares.take(tx, share, most=limits.RUMOURS_PER_HOST, per=_RUMOURS_PER, now=now):
+                wait = _RUMOURS_PER // 1000
+                raise TooMany("too much that others said; send what your own actors say", retry_after=wait)
             await hearsay.ask_later(tx, instance.here, heard.activity)
         return Response(status_code=202)
 

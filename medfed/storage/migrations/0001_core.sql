@@ -464,6 +464,12 @@ CREATE TABLE peer_usage (                           -- what hosts sent us, day b
     PRIMARY KEY (host, day)
 );
 
+CREATE TABLE share (                                -- what others have taken of something of ours, for a while
+    name  TEXT PRIMARY KEY,                         -- of what, and whose share
+    since BIGINT NOT NULL,                          -- the first of those counted
+    used  BIGINT NOT NULL
+);
+
 CREATE TABLE missing_inbox (                        -- inboxes that answer 404
     inbox TEXT PRIMARY KEY,
     since BIGINT NOT NULL,
