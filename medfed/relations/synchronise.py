@@ -39,14 +39,14 @@ class Comparer:
         self._store = store
         self._here = here
         self._digests = digests
-        self._authors = Allowance(1, limits.FOLLOWERS_SYNC_SECONDS * SECOND)
+        self._authors = Allowance()
 
     async def compare(self, author: Account, announced: Announced) -> bool:
         """Whether the list is going to be asked for."""
         if await self._digests.here_of(author) == announced.digest:
             return False
         now = self._here.now()
-        if not self._authors.take(author.uri, now):
+        if self._authors.take(author.uri, now, most=1, per=limits.FOLLOWERS_SYNC_SECONDS * SECOND):
             return False
         async with self._store.transaction("ask who follows") as tx:
             if not await self._may_ask(tx, author, now):

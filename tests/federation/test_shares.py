@@ -43,16 +43,22 @@ def test_hosts_of_one_owner_are_counted_together(authority: str, site: str) -> N
 
 
 def test_an_allowance_is_what_it_says_and_comes_back() -> None:
-    allowance = Allowance(2, MINUTE, kept=3)
-    assert [allowance.take("a", at) for at in (0, 1, 2)] == [True, True, False]
-    assert allowance.take("b", 2)
+    allowance = Allowance(kept=3)
+
+    def take(key: str, at: int) -> int:
+        return allowance.take(key, at, most=2, per=MINUTE)
+
+    assert [take("a", at) for at in (0, 1, 2)] == [0, 0, MINUTE - 2]
+    assert take("b", 2) == 0
     allowance.give_back("a")
-    assert [allowance.take("a", 3), allowance.take("a", 3)] == [True, False]
-    assert not allowance.take("a", MINUTE - 1)
-    assert allowance.take("a", MINUTE)
+    allowance.give_back("nobody")
+    assert [take("a", 3), take("a", 3)] == [0, MINUTE - 3]
+    assert take("a", MINUTE - 1) == 1
+    assert [take("a", MINUTE), take("a", MINUTE)] == [0, 3], "of any minute, not of those that begin with the first"
+    assert take("a", 1) == 0, "a clock that was set back"
     for key in ("x", "y", "z"):
-        assert allowance.take(key, MINUTE)
-    assert len(allowance._used) == 3
+        assert take(key, MINUTE) == 0
+    assert list(allowance._taken) == ["x", "y", "z"]
 
 
 # ── hosts under one name ─────────────────────────────────────────────────────────────────────────────────────
