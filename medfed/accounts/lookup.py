@@ -265,13 +265,5 @@ async def store_actor(tx: Transaction, here: Here, actor: PeerActor, *, domain: 
         )
     await accounts.keep_only_keys(tx, id_, [key.id for key in actor.keys])
     if actor.attestations:
-        await tasks.enqueue(
-            tx,
-            id_=here.ids.new(),
-            kind=CHECK_ATTESTATIONS,
-            payload={"account_id": id_},
-            run_at=now,
-            once=f"{CHECK_ATTESTATIONS}/{id_}/actor/{now}",
-        )
-        tx.wake("tasks")
+        await tasks.ask(tx, here, CHECK_ATTESTATIONS, {"account_id": id_}, once=f"{id_}/actor/{now}")
     return await accounts.get(tx, id_)

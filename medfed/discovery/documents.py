@@ -47,7 +47,7 @@ async def _actor(request: Request) -> Shown:
             return Shown(whole=tombstone, open=tombstone, status=410)
         account = await local_account(view, request)
         keys = await accounts.keys(view, account.id)
-        group = await groups.find(view, account.id) if account.kind == "Group" else None
+        group = await groups.of_account(view, account)
     document = render.actor(instance.here.uris, account, keys, now=instance.here.now(), group=group)
     for_all = {name: document[name] for name in _PUBLIC_WITHOUT_SIGNATURE if name in document}
     return Shown(whole=orjson.dumps(document), open=orjson.dumps(for_all))

@@ -7,14 +7,14 @@ only what is for everybody: who may have the rest is for its author to say.
 from dataclasses import dataclass, replace
 
 from medfed.accounts.peers import PeerLevels
-from medfed.accounts.promise import KEEP, KEEP_WITHDRAWALS, WAKE, WITHDRAWALS
+from medfed.accounts.promise import KEEP, KEEP_WITHDRAWALS, WAKE
 from medfed.activitypub.here import Here
 from medfed.activitypub.wire import Activity
 from medfed.domain.accounts import Account
 from medfed.domain.posts import OPEN, Post, visibility_of
 from medfed.storage import accounts, cases, outbox, posts
 from medfed.storage.database import Transaction, View
-from medfed.storage.outbox import Outgoing, Recipient
+from medfed.storage.outbox import WITHDRAWALS, Outgoing, Recipient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,13 @@ from typing import Final
 from medfed.activitypub import followersync
 from medfed.activitypub.followersync import Announced
 from medfed.activitypub.here import Here
-from medfed.activitypub.strictjson import parse_object
 from medfed.domain.accounts import Account
 from medfed.kernel import limits
 from medfed.kernel.allowance import Allowance
 from medfed.kernel.clock import HOUR, SECOND, Millis
-from medfed.kernel.errors import Malformed, OriginMismatch
+from medfed.kernel.errors import Malformed
 from medfed.net.client import Net
-from medfed.net.fetch import fetch_document
+from medfed.net.fetch import fetch_collection
 from medfed.net.message import Signer
 from medfed.relations import follow as relating
 from medfed.relations.digests import FollowerDigests
@@ -51,15 +50,8 @@ class Comparer:
         async with self._store.transaction("ask who follows") as tx:
             if not await self._may_ask(tx, author, now):
                 return False
-            await tasks.enqueue(
-                tx,
-                id_=self._here.ids.new(),
-                kind=TASK,
-                payload={"account_id": author.id, "url": announced.url},
-                run_at=now,
-                once=f"{TASK}/{author.id}",
-            )
-            tx.wake("tasks")
+            payload = {"account_id": author.id, "url": announced.url}
+            await tasks.ask(tx, self._here, TASK, payload, once=author.id)
         return True
 
     async def _may_ask(self, tx: Transaction, author: Account, now: Millis) -> bool:
@@ -92,12 +84,8 @@ async def _listed(net: Net, sign: Signer, author: Account, url: str) -> frozense
         if url in seen or len(seen) >= limits.FOLLOWERS_PAGES or len(found) > limits.FOLLOWERS_LISTED:
             raise Malformed("the list of followers has no end")
         seen.add(url)
-        if not followersync.is_at_home(url, author.uri):
-            raise OriginMismatch("the list of followers goes on at another server")
-        fetched = await fetch_document(net, url, sign=sign)
-        if not followersync.is_at_home(fetched.url, author.uri):
-            raise OriginMismatch("the list of followers is on another server than the author")
-        part = followersync.read_part(parse_object(fetched.body, max_array=limits.FOLLOWERS_LISTED))
+        listing = await fetch_collection(net, url, of=author.uri, sign=sign, max_array=limits.FOLLOWERS_LISTED)
+        part = followersync.read_part(listing)
         total = part.total if total is None else total
         found.update(id_ for id_ in part.ids if id_)
         url = part.next

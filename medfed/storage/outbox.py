@@ -10,6 +10,9 @@ from medfed.storage.database import Transaction, View
 from medfed.storage.paging import Paged
 from medfed.storage.statements import sql
 
+WITHDRAWALS: Final = frozenset({"Delete", "Undo", "Remove"})
+"""What takes something back: owed for longer than the rest, even to who does not answer."""
+
 _ADD = sql(
     """
     INSERT INTO outbox (id, uri, account_id, post_id, kind, body, listed, to_followers, keep_until, created_at)
@@ -157,10 +160,11 @@ _MISSING = sql(
     """
 )
 _FOUND = sql("DELETE FROM missing_inbox WHERE inbox = :inbox")
+_WITHDRAWING: Final = ", ".join(f"'{kind}'" for kind in sorted(WITHDRAWALS))
 _REFUSED_TOO_LONG = sql(
-    """
+    f"""
     SELECT d.host, COUNT(*) AS dropped,
-           SUM(CASE WHEN o.kind IN ('Delete', 'Undo', 'Remove') THEN 1 ELSE 0 END) AS withdrawals
+           SUM(CASE WHEN o.kind IN ({_WITHDRAWING}) THEN 1 ELSE 0 END) AS withdrawals
     FROM delivery d JOIN outbox o ON o.id = d.activity_id
     WHERE d.state = 'parked' AND d.next_at = 0 AND o.keep_until <= :now
     GROUP BY d.host
@@ -173,9 +177,9 @@ _DROP_REFUSED = sql(
     """
 )
 _WITHDRAWALS = sql(
-    """
+    f"""
     SELECT d.host, COUNT(*) AS owed, MIN(o.keep_until) AS until FROM outbox o JOIN delivery d ON d.activity_id = o.id
-    WHERE o.kind IN ('Delete', 'Undo', 'Remove')
+    WHERE o.kind IN ({_WITHDRAWING})
     GROUP BY d.host
     """
 )
