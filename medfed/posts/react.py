@@ -1,7 +1,8 @@
 """Like, boost, keep, pin and vote, and taking each back; what members do and what peers' actors do."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from medfed.accounts.peers import PeerLevels
 from medfed.accounts.promise import inbox_of, promise
@@ -19,6 +20,9 @@ from medfed.posts.pass_on import pass_on_about
 from medfed.storage import accounts, groups, notifications, outbox, posts, reactions, timelines
 from medfed.storage.database import Transaction
 from medfed.storage.reactions import Liked, Undone
+
+Act: TypeAlias = Callable[[Transaction, Here, PeerLevels, Account, Post], Awaitable[object]]
+"""What a member does with a post that they may read."""
 
 # ── likes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -314,9 +318,14 @@ async def _send_vote(
     await promise(tx, here, member, activity, [inbox_of(author)])
 
 
-async def keep(tx: Transaction, here: Here, member: Account, post: Post) -> None:
+async def keep(tx: Transaction, here: Here, _levels: PeerLevels, member: Account, post: Post) -> None:
     """A member bookmarks a post; nobody is told."""
     await reactions.keep(tx, id_=here.ids.new(), account_id=member.id, post_id=post.id)
+
+
+async def let_go(tx: Transaction, _here: Here, _levels: PeerLevels, member: Account, post: Post) -> None:
+    """A member no longer bookmarks a post."""
+    await reactions.let_go(tx, member.id, post.id)
 
 
 async def pin(tx: Transaction, here: Here, levels: PeerLevels, member: Account, post: Post) -> None:
