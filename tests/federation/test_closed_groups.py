@@ -8,7 +8,8 @@ from medfed.accounts import groups as making
 from medfed.accounts import leave as leaving
 from medfed.domain.accounts import Account
 from medfed.domain.peers import Level
-from medfed.domain.posts import Post
+from medfed.domain.posts import Poll, PollOption, Post
+from medfed.kernel.clock import HOUR
 from medfed.kernel.errors import Forbidden
 from medfed.kernel.paging import Page
 from medfed.posts import carry
@@ -407,6 +408,32 @@ async def test_likes_of_members_count_wherever_the_group_has_members(open_world:
         assert PUBLIC.encode() not in b"".join(
             bytes(each.body or b"") for each in world.internet.requests if post.uri.encode() in bytes(each.body or b"")
         )
+
+
+@pytest.mark.parametrize("asker", ["lyon.test", "metz.test"])
+async def test_votes_of_members_count_where_it_was_asked_and_come_back_to_all(open_world: Open, asker: str) -> None:
+    async with open_world("lyon.test", "lille.test", "metz.test") as world:
+        _, lyon, lille, metz = await gathered(world)
+        names = {"lyon.test": "dr-dupont", "lille.test": "dr-roy", "metz.test": "dr-noir"}
+        handle = "@rcp" if asker == "lyon.test" else "@rcp@lyon.test"
+        poll = Poll(options=(PollOption(title="Oui"), PollOption(title="Non")), closes_at=world.clock.now() + HOUR)
+        asked = await world[asker].publishes(names[asker], f"{SECRET} ? {handle}", visibility="group", poll=poll)
+        await world.settle()
+        for site in (lyon, lille, metz):
+            if site.domain != asker:
+                await site.votes(names[site.domain], asked, 0)
+        evil, doubtful = Stranger(world, "evil.test").person("mallory"), Stranger(world, "trusted.test").person("rita")
+        await world[asker].judges("trusted.test", Level.TRUSTED)
+        for puppet in (evil, doubtful):
+            vote = puppet.create(puppet.note("", name="Oui", inReplyTo=asked.uri, to=[asked.uri], cc=[]))
+            assert (await puppet.tells(world[asker], vote)).startswith("refused"), puppet.handle
+            assert (await puppet.tells(world[asker], puppet.activity("Like", asked.uri))) == "done: no such post"
+        await world.pass_time(2 * HOUR)
+        for site in (lyon, lille, metz):
+            copy = await site.copy_of(asked)
+            async with site.instance.store.view() as view:
+                counted = (await posts.polls(view, [copy.id]))[copy.id]
+            assert [option.votes for option in counted.options] == [2, 0], site.domain
 
 
 @pytest.mark.case("M12")

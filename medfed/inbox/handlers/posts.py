@@ -10,7 +10,7 @@ from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.clock import DAY
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
-from medfed.posts import consents, featured, read, receive
+from medfed.posts import closed, consents, featured, read, receive
 from medfed.posts.carry import carry
 from medfed.posts.forward import Letter, forward
 from medfed.posts.gather import tell_of_answer
@@ -30,7 +30,7 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
         return "nothing to create"
     parent = await _parent(tx, said)
     if said.is_vote and parent is not None and parent.kind == "Question":
-        if not await read.may(tx, use.here, admitted.actor, parent):
+        if not await closed.may_act(tx, use.here, use.levels, admitted.actor, parent):
             raise PolicyRefusal("whoever may not read a question cannot answer it")
         counted = await receive.vote(tx, use.here, admitted.actor, said, parent)
         return "vote counted" if counted else "vote not counted"

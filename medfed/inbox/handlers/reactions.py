@@ -10,7 +10,7 @@ from medfed.inbox.handlers import relations as relating
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
-from medfed.posts import consents, react, read
+from medfed.posts import closed, consents, react
 from medfed.posts.pass_on import pass_on_about
 from medfed.storage import emojis, groups, posts, reactions, relations
 from medfed.storage.database import Transaction, View
@@ -133,4 +133,4 @@ async def _reachable(view: View, use: Handling, admitted: Admitted) -> Post | No
     post = await posts.find_by_uri(view, admitted.activity.object_id)
     if post is None or post.is_boost:
         return None
-    return post if await read.may(view, use.here, admitted.actor, post) else None
+    return post if await closed.may_act(view, use.here, use.levels, admitted.actor, post) else None
