@@ -47,7 +47,7 @@ async def may_act(view: View, here: Here, levels: PeerLevels, who: Account, post
     """Whether a peer's actor may react to a post: who may read it.
 
     Of a member's post in a closed group elsewhere we do not know who that is. A peer that has it has it with the group's
-    leave; which of its people are members it knows itself, and is trusted with, as it is with showing it to them.
+    leave, and is trusted to know which of its people are members, as it is with showing it to them alone.
     """
     if await read.may(view, here, who, post):
         return True
