@@ -46,8 +46,8 @@ def _allowed(levels: PeerLevels, group: Account | None) -> Account:
 async def may_act(view: View, here: Here, levels: PeerLevels, who: Account, post: Post) -> bool:
     """Whether a peer's actor may react to a post: who may read it.
 
-    Of a member's post in a closed group elsewhere we do not know who that is. A peer that has it has it with the group's
-    leave, and is trusted to know which of its people are members, as it is with showing it to them alone.
+    Of a member's post in a closed group elsewhere we do not know who that is. A peer that has it has it with the
+    group's leave, and is trusted to know which of its people are members, as it is with showing it to them alone.
     """
     if await read.may(view, here, who, post):
         return True
