@@ -69,7 +69,7 @@ class Instance:
     posts: PostFetcher
     recogniser: Recogniser
     followers: FollowerDigests
-    documents: Remembered[Shown]
+    documents: Remembered[str, Shown]
     """What was shown of accounts last, by address."""
     blobs: Blobs
     images: Images

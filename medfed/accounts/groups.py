@@ -10,7 +10,7 @@ from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account
 from medfed.domain.groups import Group
 from medfed.kernel.errors import Invalid, NotFound
-from medfed.storage import accounts, groups, moderation
+from medfed.storage import accounts, groups, moderation, notifications
 from medfed.storage.database import Transaction, View
 
 
@@ -60,6 +60,7 @@ async def dismiss(tx: Transaction, here: Here, group: Account, account: Account,
     """Somebody no longer moderates a group; audited. False if they did not."""
     if not await groups.drop_moderator(tx, group.id, account.id):
         return False
+    await notifications.withdraw_requests_to(tx, group_id=group.id, account_id=account.id)
     detail = {"moderator": account.username}
     await moderation.record(tx, at=here.now(), actor=by, action="group.dismiss", subject=group.username, detail=detail)
     return True

@@ -1,6 +1,6 @@
 """Whose key signed a request: finds keys of peers' actors, verifies with them, and notices that they were rotated."""
 
-from collections import OrderedDict
+from functools import partial
 from typing import Final
 
 from medfed.accounts.lookup import Lookup
@@ -25,8 +25,10 @@ from medfed.kernel.errors import (
     TooMany,
     Unreachable,
 )
+from medfed.kernel.kept import Kept
 from medfed.storage import accounts, trust
 from medfed.storage.database import Store, View
+from medfed.storage.remembered import Remembered
 
 _MEMORY: Final = 4_096
 _REMEMBERED: Final = 10 * SECOND
@@ -45,15 +47,17 @@ class Identifier:
         self._lookup = lookup
         self._levels = levels
         self._here = here
-        self._parsed: dict[str, keys.PublicKey] = {}
-        self._known: dict[str, tuple[Millis, tuple[AccountKey, Account]]] = {}
-        self._revoked: tuple[Millis, frozenset[str]] | None = None
+        self._parsed: Kept[str, keys.PublicKey] = Kept(_MEMORY)
+        self._known: Kept[str, tuple[Millis, tuple[AccountKey, Account]]] = Kept(_MEMORY)
+        self._revoked: Remembered[None, frozenset[str]] = Remembered(
+            store, here.now, channels=(trust.CHANGED,), kept_for=_REMEMBERED, most=1
+        )
         self._changes = 0
-        self._introductions = Allowance(limits.INTRODUCTIONS, MINUTE)
-        self._unproven: OrderedDict[int, str] = OrderedDict()
+        self._introductions = Allowance()
+        self._unproven: Kept[int, str] = Kept(_MEMORY)
         """Accounts that were fetched because of a signature that is not verified yet, and the hosts that were asked."""
         store.on_wake(accounts.CHANGED, self._forget)
-        store.on_wake(trust.CHANGED, self._forget_policy)
+        store.on_wake(trust.CHANGED, self._forget)
 
     async def signer_of(self, request: SignedRequest) -> Account:
         """Who signed a GET. Raises BadSignature, PolicyRefusal (a blocked host), Unreachable."""
@@ -88,33 +92,19 @@ class Identifier:
             if found is not None and not await self._stands(view, found[0], now):
                 return None
         if found is not None and changes == self._changes:
-            if len(self._known) >= _MEMORY:
-                self._known.clear()
             self._known[key_id] = (now, found)
         return found
 
     async def _stands(self, view: View, key: AccountKey, now: Millis) -> bool:
         if not key.is_shown(now):
             return False
-        revoked = await self._revoked_keys(view, now)
+        revoked = await self._revoked.get(None, partial(trust.revoked_keys, view))
         return not revoked or self.public(key).multikey not in revoked
 
-    async def _revoked_keys(self, view: View, now: Millis) -> frozenset[str]:
-        if self._revoked is not None and 0 <= now - self._revoked[0] < _REMEMBERED:
-            return self._revoked[1]
-        changes, revoked = self._changes, await trust.revoked_keys(view)
-        if changes == self._changes:
-            self._revoked = (now, revoked)
-        return revoked
-
     def _forget(self) -> None:
-        """Some account has changed. A look-up that is under way may have seen it as it was."""
+        """Some account, or the policy, has changed. A look-up that is under way may have seen it as it was."""
         self._changes += 1
         self._known.clear()
-
-    def _forget_policy(self) -> None:
-        self._revoked = None
-        self._forget()
 
     async def verified(self, claim: SignatureClaim, found: tuple[AccountKey, Account]) -> Account:
         """The owner, if the signature verifies: with the stored key, or with a fresh one, for the peer may have
@@ -138,10 +128,7 @@ class Identifier:
         """A stored key, parsed once."""
         parsed = self._parsed.get(key.public)
         if parsed is None:
-            parsed = keys.stored_key(key)
-            if len(self._parsed) >= _MEMORY:
-                self._parsed.clear()
-            self._parsed[key.public] = parsed
+            parsed = self._parsed[key.public] = keys.stored_key(key)
         return parsed
 
     async def proven(self, activity: Activity) -> Account:
@@ -161,14 +148,29 @@ class Identifier:
         proofs.verify(proof, self.public(found[0]))
         return found[1]
 
+    async def vouched(self, activity: Activity, actor: Account) -> bool:
+        """Whether an actor's own proof is on what it said; False when none is that we can judge: nobody is asked.
+
+        Raises BadProof: it is false, and goes before any other signature (FEP-8b32).
+        """
+        proof = proofs.understood(activity.document, now=self._here.now())
+        found = await self.find(proof.verification_method) if proof is not None else None
+        if proof is None or found is None:
+            return False
+        if found[1].id != actor.id:
+            raise BadProof("the proof is not by the activity's actor")
+        proofs.verify(proof, self.public(found[0]))
+        return True
+
     async def fetch(self, uri: str) -> Account:
         """Fetch an actor with its keys. Raises BadSignature when it cannot be had, Unreachable when later perhaps.
 
         Anybody can name a key on any host: TooMany when that was done too often without a signature to it (H09).
         """
         host = authority_of(uri)
-        if not self._introductions.take(host, self._here.now()):
-            raise TooMany("too many keys of that host were named lately", retry_after=MINUTE // SECOND)
+        wait = self._introductions.take(host, self._here.now(), most=limits.INTRODUCTIONS, per=MINUTE)
+        if wait:
+            raise TooMany("too many keys of that host were named lately", retry_after=wait // SECOND + 1)
         try:
             return self._fetched(host, await self._lookup.refresh(uri, timeout=limits.KEY_FETCH_TIMEOUT))
         except Unreachable:
@@ -178,8 +180,6 @@ class Identifier:
 
     def _fetched(self, host: str, actor: Account) -> Account:
         self._unproven[actor.id] = host
-        if len(self._unproven) > _MEMORY:
-            self._unproven.popitem(last=False)
         return actor
 
     async def introduce(self, uri: str) -> None:

@@ -1,7 +1,7 @@
 """The private keys of local accounts: which one signs what, unsealed once and kept in memory while they are used."""
 
 import asyncio
-from collections import OrderedDict
+from functools import partial
 from typing import Final
 
 from medfed.activitypub.keys import KeyKind, PrivateKey, load_private
@@ -9,9 +9,11 @@ from medfed.activitypub.manners import SigningKeys
 from medfed.domain.accounts import AccountKey, key_for
 from medfed.kernel.clock import MINUTE, SECOND, Clock, Millis
 from medfed.kernel.errors import Misconfigured
+from medfed.kernel.kept import Kept
 from medfed.kernel.secrets import Vault
 from medfed.storage import accounts
 from medfed.storage.database import Store, View
+from medfed.storage.remembered import Remembered
 
 KEPT: Final = 1_000
 ANNOUNCED: Final = 10 * MINUTE
@@ -52,12 +54,11 @@ class KeyRing:
         self._store = store
         self._vault = vault
         self._clock = clock
-        self._kept = kept
-        self._keys: OrderedDict[int, tuple[Millis, list[AccountKey]]] = OrderedDict()
-        self._opened: OrderedDict[tuple[str, bytes], tuple[str, PrivateKey]] = OrderedDict()
-        self._changes = 0
+        self._keys: Remembered[int, list[AccountKey]] = Remembered(
+            store, clock.now, channels=(accounts.OWN_KEYS,), kept_for=_REMEMBERED, most=kept
+        )
+        self._opened: Kept[tuple[str, bytes], tuple[str, PrivateKey]] = Kept(2 * kept)
         self._turn = asyncio.Lock()
-        store.on_wake(accounts.OWN_KEYS, self._forget)
 
     async def both(self, account_id: int, *, said_at: Millis | None = None) -> SigningKeys:
         """The keys for HTTP signatures on what was said at a time, by default on what is no delivery.
@@ -66,7 +67,7 @@ class KeyRing:
         nothing leaves unsigned (X23).
         """
         now = self._clock.now()
-        keys = await self._keys_of(account_id, now)
+        keys = await self._keys_of(account_id)
         at = now - ANNOUNCED if said_at is None else said_at
         return SigningKeys(
             rsa=self._opened_key(_chosen(keys, account_id, "rsa", said_at=at, now=now)),
@@ -74,34 +75,16 @@ class KeyRing:
         )
 
     def _opened_key(self, chosen: tuple[str, bytes]) -> tuple[str, PrivateKey]:
-        opened = self._opened.get(chosen)
+        opened = self._opened.used(chosen)
         if opened is None:
             opened = self._opened[chosen] = _open(self._vault, chosen)
-            if len(self._opened) > 2 * self._kept:
-                self._opened.popitem(last=False)
-        self._opened.move_to_end(chosen)
         return opened
 
-    async def _keys_of(self, account_id: int, now: Millis) -> list[AccountKey]:
+    async def _keys_of(self, account_id: int) -> list[AccountKey]:
         # The others of those who ask at once find what the first has read.
         async with self._turn:
-            known = self._keys.get(account_id)
-            if known is not None and 0 <= now - known[0] < _REMEMBERED:
-                return known[1]
-            return await self._read(account_id, now)
+            return await self._keys.get(account_id, partial(self._read, account_id))
 
-    async def _read(self, account_id: int, now: Millis) -> list[AccountKey]:
-        changes = self._changes
+    async def _read(self, account_id: int) -> list[AccountKey]:
         async with self._store.view() as view:
-            keys = await accounts.keys(view, account_id)
-        if changes == self._changes:
-            self._keys[account_id] = (now, keys)
-            self._keys.move_to_end(account_id)
-            if len(self._keys) > self._kept:
-                self._keys.popitem(last=False)
-        return keys
-
-    def _forget(self) -> None:
-        """Keys of ours have changed. A look-up that is under way may have seen them as they were."""
-        self._changes += 1
-        self._keys.clear()
+            return await accounts.keys(view, account_id)

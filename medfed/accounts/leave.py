@@ -3,7 +3,7 @@
 from typing import Final
 
 from medfed.accounts.peers import PeerLevels
-from medfed.accounts.promise import KEEP_WITHDRAWALS, WITHDRAWALS, promise
+from medfed.accounts.promise import KEEP_WITHDRAWALS, promise
 from medfed.accounts.sessions import end_everything
 from medfed.activitypub import render
 from medfed.activitypub.here import Here
@@ -12,6 +12,7 @@ from medfed.domain.posts import AS_PUBLIC
 from medfed.kernel.clock import DAY
 from medfed.storage import erasure, moderation, outbox, tasks
 from medfed.storage.database import Transaction
+from medfed.storage.outbox import WITHDRAWALS
 
 FILES: Final = "files.erase"
 """The kind of task that erases stored files: {keys}."""
@@ -36,7 +37,5 @@ async def leave(tx: Transaction, here: Here, levels: PeerLevels, account: Accoun
     )
     await promise(tx, here, account, activity, owed)
     for start in range(0, len(files), _FILES_AT_ONCE):
-        keys = files[start : start + _FILES_AT_ONCE]
-        await tasks.enqueue(tx, id_=here.ids.new(), kind=FILES, payload={"keys": keys}, run_at=now)
-    tx.wake("tasks")
+        await tasks.ask(tx, here, FILES, {"keys": files[start : start + _FILES_AT_ONCE]})
     await moderation.record(tx, at=now, actor=by, action="member.delete", subject=account.uri)

@@ -1,10 +1,9 @@
 """Finds accounts of peers: by actor id, by key id, by handle. Fetches what is unknown or stale, and stores it."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import quote
 
 from medfed.activitypub.here import Here
@@ -24,6 +23,7 @@ from medfed.kernel.errors import (
     Unreachable,
 )
 from medfed.kernel.html import clean, neutralise
+from medfed.kernel.kept import Kept
 from medfed.net.client import Net
 from medfed.net.fetch import WEBFINGER_TYPES, fetch_document, fetch_json, same_document
 from medfed.net.message import Signer
@@ -59,8 +59,8 @@ class Lookup:
         self._net = net
         self._here = here
         self._sign = sign_as_instance
-        self._failed: OrderedDict[str, _Failure] = OrderedDict()
-        self._refetched: OrderedDict[str, Millis] = OrderedDict()
+        self._failed: Kept[str, _Failure] = Kept(_FAILURES_KEPT)
+        self._refetched: Kept[str, Millis] = Kept(_FAILURES_KEPT)
         self._under_way: dict[str, asyncio.Task[Account]] = {}
 
     async def known(self, uri: str) -> Account | None:
@@ -130,7 +130,7 @@ class Lookup:
         now = self._here.now()
         if now - self._refetched.get(uri, 0) < limits.KEY_REFRESH_SECONDS * 1000:
             return False
-        _remember(self._refetched, uri, now)
+        self._refetched[uri] = now
         return True
 
     async def handle(self, handle: Handle) -> Account:
@@ -215,17 +215,7 @@ class Lookup:
                 again = lambda: RemoteGone(text, host=host, remote_status=status)  # noqa: E731
             case _:
                 again = lambda: RemoteRefused(text, host=host)  # noqa: E731
-        _remember(self._failed, uri, _Failure(until=self._here.now() + _FAILED_FOR, again=again))
-
-
-_T = TypeVar("_T")
-
-
-def _remember(memory: OrderedDict[str, _T], key: str, value: _T) -> None:
-    memory[key] = value
-    memory.move_to_end(key)
-    if len(memory) > _FAILURES_KEPT:
-        memory.popitem(last=False)
+        self._failed[uri] = _Failure(until=self._here.now() + _FAILED_FOR, again=again)
 
 
 async def store_actor(tx: Transaction, here: Here, actor: PeerActor, *, domain: str) -> Account:
@@ -275,13 +265,5 @@ async def store_actor(tx: Transaction, here: Here, actor: PeerActor, *, domain: 
         )
     await accounts.keep_only_keys(tx, id_, [key.id for key in actor.keys])
     if actor.attestations:
-        await tasks.enqueue(
-            tx,
-            id_=here.ids.new(),
-            kind=CHECK_ATTESTATIONS,
-            payload={"account_id": id_},
-            run_at=now,
-            once=f"{CHECK_ATTESTATIONS}/{id_}/actor/{now}",
-        )
-        tx.wake("tasks")
+        await tasks.ask(tx, here, CHECK_ATTESTATIONS, {"account_id": id_}, once=f"{id_}/actor/{now}")
     return await accounts.get(tx, id_)

@@ -14,7 +14,7 @@ from medfed.kernel.clock import HOUR, SECOND, Clock
 from medfed.kernel.errors import Invalid, Unreachable
 from medfed.storage import accounts, moderation, outbox, peers
 from medfed.storage.database import Store, Transaction
-from medfed.storage.outbox import Followers
+from medfed.storage.outbox import Followers, Holders
 
 WAKE: Final = "peers"
 """The channel that tells every process that a level has changed."""
@@ -44,8 +44,11 @@ class PeerLevels:
 
     def followers_of(self, account: Account, *, trusted: bool = False) -> Followers:
         """The followers of an account on peers that are not blocked, or that are trusted."""
-        levels = [Level.TRUSTED] if trusted else [level for level in Level if level is not Level.BLOCKED]
-        return Followers(account_id=account.id, levels=tuple(levels), unjudged=self._default)
+        return Followers(account_id=account.id, levels=_levels(trusted=trusted), unjudged=self._default)
+
+    def holders_of(self, post_id: int, *, trusted: bool = False) -> Holders:
+        """Whoever may hold a post, on peers that are not blocked, or that are trusted."""
+        return Holders(post_id=post_id, levels=_levels(trusted=trusted), unjudged=self._default)
 
     def replace(self, known: Sequence[Peer]) -> None:
         """Take over what the database says."""
@@ -55,6 +58,10 @@ class PeerLevels:
         """Read the levels again."""
         async with store.view() as view:
             self.replace(await peers.everyone(view))
+
+
+def _levels(*, trusted: bool) -> tuple[Level, ...]:
+    return (Level.TRUSTED,) if trusted else tuple(level for level in Level if level is not Level.BLOCKED)
 
 
 class Newcomers:

@@ -14,7 +14,7 @@ from medfed.domain.posts import AS_PUBLIC
 from medfed.kernel.clock import DAY
 from medfed.storage import accounts, groups, outbox
 from medfed.storage.database import Transaction
-from medfed.storage.outbox import Inbox, Outgoing, Recipient
+from medfed.storage.outbox import WITHDRAWALS, Inbox, Outgoing, Recipient
 
 KEEP: Final = 7 * DAY
 KEEP_WITHDRAWALS: Final = 30 * DAY
@@ -22,9 +22,6 @@ WITHHELD_FOR: Final = 7 * DAY
 """How long what a peer may no longer have is kept for the case that it may again (J11)."""
 WAKE: Final = "delivery"
 """The channel that wakes the delivery worker."""
-
-WITHDRAWALS: Final = frozenset({"Delete", "Undo", "Remove"})
-"""What takes something back: owed for 30 days, even to who does not answer."""
 
 
 async def promise(
@@ -75,7 +72,7 @@ async def promise(
 
 async def promise_profile(tx: Transaction, here: Here, account: Account, recipients: Iterable[Recipient]) -> None:
     """Owe `recipients` the account's actor document as it is now."""
-    group = await groups.find(tx, account.id)
+    group = await groups.of_account(tx, account)
     actor = render.actor(here.uris, account, await accounts.keys(tx, account.id), now=here.now(), group=group)
     del actor["@context"]
     update = render.activity(

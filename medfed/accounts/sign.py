@@ -1,6 +1,5 @@
 """HTTP signatures on what leaves: one account's, and to each host in the manner that it takes."""
 
-from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -11,6 +10,7 @@ from medfed.activitypub.manners import CAVAGE, RFC9421, Manner, SigningKeys
 from medfed.kernel import limits
 from medfed.kernel.clock import Clock
 from medfed.kernel.errors import BadSignature
+from medfed.kernel.kept import Kept
 from medfed.net.message import OutgoingRequest, Response
 
 REFUSALS: Final = frozenset({400, 401, 403})
@@ -26,7 +26,7 @@ _Knock: TypeAlias = tuple[Manner, Mapping[str, str]]
 class Manners:
     """What is known of how hosts take our signatures, while this lives; the oldest is forgotten first."""
 
-    known: OrderedDict[str, Manner] = field(default_factory=OrderedDict)
+    known: Kept[str, Manner] = field(default_factory=lambda: Kept(_HOSTS_KEPT))
     complaint: str = ""
     """What the host that was last written to asked for and cannot have; '' when there is nothing of the kind."""
 
@@ -37,9 +37,6 @@ class Manners:
     def learn(self, host: str, manner: Manner) -> None:
         """A host takes this manner."""
         self.known[host] = manner
-        self.known.move_to_end(host)
-        if len(self.known) > _HOSTS_KEPT:
-            self.known.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

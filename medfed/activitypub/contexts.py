@@ -69,6 +69,17 @@ _POST_TERMS: Final = {
 POST: Final = (AS2, DATA_INTEGRITY, _POST_TERMS)
 ACTIVITY: Final = (AS2, DATA_INTEGRITY)
 
+PERMITTED: Final = (
+    AS2,
+    DATA_INTEGRITY,
+    {
+        "gts": "https://gotosocial.org/ns#",
+        "approvedBy": {"@id": "gts:approvedBy", "@type": "@id"},
+        "announceAuthorization": {"@id": "gts:announceAuthorization", "@type": "@id"},
+    },
+)
+"""A boost that the author of what is boosted was asked about."""
+
 _REQUEST_TERMS: Final = {
     "gts": "https://gotosocial.org/ns#",
     "QuoteRequest": "https://w3id.org/fep/044f#QuoteRequest",

@@ -8,7 +8,7 @@ from operator import xor
 from typing import Final
 
 from medfed.activitypub.cavage import parse_parameters
-from medfed.activitypub.uris import authority_of
+from medfed.activitypub.uris import is_at_home
 from medfed.activitypub.wire import Document, listed, reference, type_of
 from medfed.kernel import limits
 from medfed.kernel.errors import BadSignature, Malformed, OriginMismatch
@@ -70,12 +70,6 @@ def read(value: str, *, actor: str, followers: str) -> Announced:
     if len(announced.digest) != _BITS // 4 or not set(announced.digest) <= _DIGITS:
         raise Malformed("the digest of the followers is not one")
     return announced
-
-
-def is_at_home(url: str, actor: str) -> bool:
-    """Whether a URL has the scheme and the authority of the actor's id."""
-    scheme, authority = actor.partition(":")[0], authority_of(actor)
-    return bool(authority) and url.partition(":")[0] == scheme and authority_of(url) == authority
 
 
 def read_part(document: Document) -> Part:

@@ -78,10 +78,33 @@ def read_all(
     proofs = proof if isinstance(proof, list) else [proof]
     if not 0 < len(proofs) <= limits.PROOFS:
         raise BadProof("the document has no proof, or too many")
-    _refuse_rearranging(document)
+    if _is_rearranged(document):
+        raise BadProof("the document uses JSON-LD keywords that rearrange it")
     # FEP-8b32: a linked data signature is made after the proof, and over it.
     unsecured = {name: value for name, value in document.items() if name not in ("proof", "signature")}
     return tuple(_read(item, unsecured, now, purpose) for item in proofs)
+
+
+def understood(document: Mapping[str, object], *, now: Millis) -> ProofClaim | None:
+    """The one proof of a document that is of our kind and of today; None when none says anything to us.
+
+    FEP-8b32 has verifiers ignore other cryptosuites and what has expired; a document that can be rearranged has no
+    proof (D20), and of several none is chosen. Raises BadProof for one of our kind that is malformed.
+    """
+    proof = document.get("proof")
+    proofs = proof if isinstance(proof, list) else [proof]
+    if len(proofs) > limits.PROOFS:
+        return None
+    ours = [item for item in proofs if isinstance(item, dict) and _is_ours(item)]
+    if len(ours) != 1 or ("expires" in ours[0] and now >= _moment(ours[0]["expires"])) or _is_rearranged(document):
+        return None
+    unsecured = {name: value for name, value in document.items() if name not in ("proof", "signature")}
+    return _read(ours[0], unsecured, now, "assertionMethod")
+
+
+def _is_ours(proof: Mapping[str, object]) -> bool:
+    kind = (proof.get("type"), proof.get("cryptosuite"), proof.get("proofPurpose"))
+    return kind == ("DataIntegrityProof", CRYPTOSUITE, "assertionMethod") and "previousProof" not in proof
 
 
 def verify(claim: ProofClaim, key: PublicKey) -> VerifiedProof:
@@ -166,8 +189,8 @@ def _contexts(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
 
-def _refuse_rearranging(document: Mapping[str, object]) -> None:
-    """Refuse JSON-LD keywords by which a signed tree can mean another one; contexts are data here, never run."""
+def _is_rearranged(document: Mapping[str, object]) -> bool:
+    """Whether JSON-LD keywords could make a signed tree mean another one; contexts are data here, never run."""
     pending: list[object] = [value for name, value in document.items() if name != "@context"]
     names = set(document)
     while pending:
@@ -177,8 +200,7 @@ def _refuse_rearranging(document: Mapping[str, object]) -> None:
             pending.extend(value for name, value in item.items() if name != "@context")
         elif isinstance(item, list):
             pending.extend(item)
-    if names & _REARRANGING:
-        raise BadProof("the document uses JSON-LD keywords that rearrange it")
+    return bool(names & _REARRANGING)
 
 
 def _readable_message(config: dict[str, object], unsecured: dict[str, object]) -> bytes:

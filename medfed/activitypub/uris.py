@@ -176,3 +176,8 @@ def same_origin(one: str, other: str) -> bool:
     """Whether two URIs belong to the same host[:port]."""
     authority = authority_of(one)
     return bool(authority) and authority == authority_of(other)
+
+
+def is_at_home(url: str, owner: str) -> bool:
+    """Whether a URL has the scheme and the host[:port] of its owner's id: their own server answers there."""
+    return same_origin(url, owner) and url.partition(":")[0] == owner.partition(":")[0]

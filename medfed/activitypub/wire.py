@@ -126,20 +126,17 @@ def language_of(document: Document, name: str = "content") -> str:
 
 def moment_of(document: Document, name: str, now: Millis) -> Millis | None:
     """A time; None when absent or unreadable. What lies more than an hour ahead is now (A19)."""
-    value = document.get(name)
-    if not isinstance(value, str):
-        return None
-    try:
-        at = parse_iso(value)
-    except (ValueError, OverflowError):
-        return None
-    if at < _OLDEST:
-        return None
-    return now if at > now + HOUR else at
+    at = _time_of(document, name)
+    return now if at is not None and at > now + HOUR else at
 
 
 def later_moment_of(document: Document, name: str) -> Millis | None:
     """A time that may lie ahead (the end of a poll)."""
+    at = _time_of(document, name)
+    return at if at is not None and at < 100 * 366 * DAY * 3 else None
+
+
+def _time_of(document: Document, name: str) -> Millis | None:
     value = document.get(name)
     if not isinstance(value, str):
         return None
@@ -147,7 +144,7 @@ def later_moment_of(document: Document, name: str) -> Millis | None:
         at = parse_iso(value)
     except (ValueError, OverflowError):
         return None
-    return at if _OLDEST <= at < 100 * 366 * DAY * 3 else None
+    return at if at >= _OLDEST else None
 
 
 def flag_of(document: Document, name: str) -> bool:

@@ -466,7 +466,7 @@ def poll(here: Here, one: Poll, post: Post, parts: Parts) -> Entity:
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def notification(one: Notification, sender: Entity, shown: Entity | None) -> Entity:
+def notification(one: Notification, sender: Entity, shown: Entity | None, group: Entity | None = None) -> Entity:
     """One thing that happened."""
     entity: Entity = {
         "id": str(one.id),
@@ -477,6 +477,8 @@ def notification(one: Notification, sender: Entity, shown: Entity | None) -> Ent
     }
     if shown is not None:
         entity["status"] = shown
+    if group is not None:
+        entity["medfed"] = {"group": group}
     return entity
 
 

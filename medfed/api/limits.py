@@ -1,6 +1,5 @@
 """How often who may call what: leaky buckets in memory, counted by the generic cell rate algorithm."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -8,6 +7,7 @@ from typing import Final
 
 from medfed.kernel.clock import MINUTE, Clock, Millis, iso_millis
 from medfed.kernel.errors import TooMany
+from medfed.kernel.kept import Kept
 
 KEPT: Final = 100_000
 """Buckets remembered; beyond that, the one longest unused is forgotten."""
@@ -79,7 +79,7 @@ class Limiter:
     def __init__(self, clock: Clock, *, enabled: bool) -> None:
         self._clock = clock
         self._enabled = enabled
-        self._empty_at: OrderedDict[str, float] = OrderedDict()
+        self._empty_at: Kept[str, float] = Kept(KEPT)
 
     def count(self, buckets: Iterable[tuple[str, Rate]]) -> Room | None:
         """Count one call in every bucket; the fullest of them. Raises TooMany, and then counts in none."""
@@ -95,9 +95,5 @@ class Limiter:
                 raise Overrun(room, max(1, round((level - now - rate.per) / 1000)))
             levels[key] = level
             rooms.append(Room(rate=rate, left=int((rate.per - (level - now)) / cost + 1e-6), full_at=round(level)))
-        for key, level in levels.items():
-            self._empty_at[key] = level
-            self._empty_at.move_to_end(key)
-        while len(self._empty_at) > KEPT:
-            self._empty_at.popitem(last=False)
+        self._empty_at.update(levels)
         return min(rooms, key=lambda room: room.left / room.rate.calls, default=None)

@@ -196,10 +196,10 @@ async def notifications(view: View, here: Here, viewer: Account, found: Sequence
     readable = await read.readable(view, here, viewer, list(about.values()))
     shown = await statuses(view, here, viewer, readable)
     by_post = {int(str(entity["id"])): entity for entity in shown}
-    senders = await stored_accounts.find_many(view, (one.from_id for one in found))
-    by_sender = dict(zip(senders, await accounts(view, here, list(senders.values())), strict=True))
+    known = await stored_accounts.find_many(view, {id_ for one in found for id_ in (one.from_id, one.group_id) if id_})
+    people = dict(zip(known, await accounts(view, here, list(known.values())), strict=True))
     return [
-        entities.notification(one, by_sender[one.from_id], by_post.get(one.post_id) if one.post_id else None)
+        entities.notification(one, people[one.from_id], by_post.get(one.post_id or 0), people.get(one.group_id or 0))
         for one in found
-        if one.from_id in by_sender and (one.post_id is None or one.post_id in by_post)
+        if one.from_id in people and (one.post_id is None or one.post_id in by_post)
     ]

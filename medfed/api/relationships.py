@@ -1,10 +1,12 @@
 """What there is between the member and other accounts: follows, requests, blocks, mutes."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from starlette.responses import Response
 
+from medfed.activitypub.here import Here
 from medfed.api import entities, present
 from medfed.api.accounts import MANY, account_page, get_account
 from medfed.api.calls import Call
@@ -49,14 +51,14 @@ async def familiar_followers(call: Call) -> Response:
     )
 
 
-_Deed = Callable[[Transaction, Call, Account], Awaitable[object]]
+_Act = Callable[[Transaction, Here, Account, Account], Awaitable[object]]
 
 
-async def _done(call: Call, name: str, deed: _Deed) -> Response:
+async def _done(call: Call, name: str, act: _Act) -> Response:
     """Do something about an account, and say what there is to it afterwards."""
     async with call.store.transaction(name) as tx:
         target = await get_account(tx, call)
-        await deed(tx, call, target)
+        await act(tx, call.here, call.account, target)
         found = await relations.relationships(tx, call.account.id, [target.id], call.here.now())
     return Json(entities.relationship(found[0]))
 
@@ -65,38 +67,38 @@ async def follow(call: Call) -> Response:
     """Follow an account, or ask to; of a follow that there is, only what is given changes."""
     boosts, alert = call.params.optional_flag("reblogs"), call.params.optional_flag("notify")
 
-    async def deed(tx: Transaction, call: Call, target: Account) -> None:
-        known = await relations.find(tx, call.account.id, target.id)
+    async def act(tx: Transaction, here: Here, member: Account, target: Account) -> None:
+        known = await relations.find(tx, member.id, target.id)
         await relating.follow(
             tx,
-            call.here,
-            call.account,
+            here,
+            member,
             target,
             boosts=(known is None or known.boosts) if boosts is None else boosts,
             alert=(known is not None and known.notify) if alert is None else alert,
         )
 
-    return await _done(call, "follow", deed)
+    return await _done(call, "follow", act)
 
 
 async def unfollow(call: Call) -> Response:
     """Follow no more, or withdraw the request."""
-    return await _done(call, "unfollow", lambda tx, call, it: relating.unfollow(tx, call.here, call.account, it))
+    return await _done(call, "unfollow", relating.unfollow)
 
 
 async def remove_follower(call: Call) -> Response:
     """Make an account follow no more."""
-    return await _done(call, "remove follower", lambda tx, call, it: relating.reject(tx, call.here, call.account, it))
+    return await _done(call, "remove follower", relating.reject)
 
 
 async def block(call: Call) -> Response:
     """Neither sees the other any more."""
-    return await _done(call, "block", lambda tx, call, it: relating.block(tx, call.here, call.account, it))
+    return await _done(call, "block", relating.block)
 
 
 async def unblock(call: Call) -> Response:
     """End a block."""
-    return await _done(call, "unblock", lambda tx, call, it: relating.unblock(tx, call.here, call.account, it))
+    return await _done(call, "unblock", relating.unblock)
 
 
 async def mute(call: Call) -> Response:
@@ -104,26 +106,22 @@ async def mute(call: Call) -> Response:
     notifications = call.params.flag("notifications", default=True)
     seconds = call.params.number("duration", 0, most=10 * 366 * 24 * 60 * 60)
 
-    async def deed(tx: Transaction, call: Call, target: Account) -> None:
-        await relating.mute(
-            tx, call.here, call.account, target, notifications=notifications, duration=seconds * 1000 or None
-        )
-
-    return await _done(call, "mute", deed)
+    mute = partial(relating.mute, notifications=notifications, duration=seconds * 1000 or None)
+    return await _done(call, "mute", mute)
 
 
 async def unmute(call: Call) -> Response:
     """End a mute."""
-    return await _done(call, "unmute", lambda tx, call, it: relations.unmute(tx, call.account.id, it.id))
+    return await _done(call, "unmute", lambda tx, _, member, it: relations.unmute(tx, member.id, it.id))
 
 
 async def unchanged(call: Call) -> Response:
     """What there is to an account, after something that is not kept here: a note, an endorsement."""
 
-    async def deed(_tx: Transaction, _call: Call, _target: Account) -> None:
+    async def nothing(*_: object) -> None:
         return None
 
-    return await _done(call, "unchanged", deed)
+    return await _done(call, "unchanged", nothing)
 
 
 async def blocks(call: Call) -> Response:
@@ -153,8 +151,8 @@ async def follow_requests(call: Call) -> Response:
 async def authorize(call: Call) -> Response:
     """Let somebody follow who asked."""
 
-    async def let(tx: Transaction, call: Call, follower: Account) -> None:
-        if not await relating.authorize(tx, call.here, call.account, follower):
+    async def let(tx: Transaction, here: Here, member: Account, follower: Account) -> None:
+        if not await relating.authorize(tx, here, member, follower):
             raise NotFound("nobody of this id asks to follow you")
 
     return await _done(call, "authorize follow", let)
@@ -163,10 +161,10 @@ async def authorize(call: Call) -> Response:
 async def refuse(call: Call) -> Response:
     """Do not let somebody follow who asked."""
 
-    async def reject(tx: Transaction, call: Call, follower: Account) -> None:
-        asked = await relations.find(tx, follower.id, call.account.id)
+    async def reject(tx: Transaction, here: Here, member: Account, follower: Account) -> None:
+        asked = await relations.find(tx, follower.id, member.id)
         if asked is None or asked.state != "pending":
             raise NotFound("nobody of this id asks to follow you")
-        await relating.reject(tx, call.here, call.account, follower)
+        await relating.reject(tx, here, member, follower)
 
     return await _done(call, "reject follow", reject)

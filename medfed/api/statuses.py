@@ -1,6 +1,5 @@
 """Statuses: posting, editing, deleting, threads, and what members do with them."""
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.responses import Response
@@ -19,6 +18,7 @@ from medfed.kernel.clock import iso_millis
 from medfed.kernel.errors import Conflict, Invalid, Malformed, NotFound, RemoteFailure, Untrusted
 from medfed.kernel.html import plain
 from medfed.posts import complete, compose, publish, react, read
+from medfed.posts.react import Act
 from medfed.storage import posts, reactions
 from medfed.storage.database import Transaction, View
 
@@ -322,14 +322,11 @@ async def remove(call: Call) -> Response:
 # ── what members do with statuses ────────────────────────────────────────────────────────────────────────────
 
 
-_Deed = Callable[[Transaction, Call, Post], Awaitable[None]]
-
-
-async def _done(call: Call, name: str, deed: _Deed) -> Response:
+async def _done(call: Call, name: str, act: Act) -> Response:
     """Do something with a status that the caller may read, and show it as it is afterwards."""
     async with call.store.transaction(name) as tx:
         post = await _meant(tx, call)
-        await deed(tx, call, post)
+        await act(tx, call.here, call.instance.levels, call.account, post)
     async with call.store.view() as view:
         post = await read.get(view, call.here, call.viewer, post.id)
         return Json(await present.status(view, call.here, call.viewer, post))
@@ -343,41 +340,37 @@ async def _meant(view: View, call: Call) -> Post:
 
 async def favourite(call: Call) -> Response:
     """Find a status useful."""
-    return await _done(call, "like", lambda tx, call, post: react.like(tx, call.here, call.account, post))
+    return await _done(call, "like", react.like)
 
 
 async def unfavourite(call: Call) -> Response:
     """Take that back."""
-    return await _done(call, "unlike", lambda tx, call, post: react.unlike(tx, call.here, call.account, post))
+    return await _done(call, "unlike", react.unlike)
 
 
 async def bookmark(call: Call) -> Response:
     """Keep a status; nobody is told."""
-    return await _done(call, "bookmark", lambda tx, call, post: react.keep(tx, call.here, call.account, post))
+    return await _done(call, "bookmark", react.keep)
 
 
 async def unbookmark(call: Call) -> Response:
     """Let a status go."""
-    return await _done(call, "unbookmark", lambda tx, call, post: reactions.let_go(tx, call.account.id, post.id))
+    return await _done(call, "unbookmark", react.let_go)
 
 
 async def pin(call: Call) -> Response:
     """Show an own status on top of the profile."""
-    return await _done(call, "pin", lambda tx, call, post: react.pin(tx, call.here, call.account, post))
+    return await _done(call, "pin", react.pin)
 
 
 async def unpin(call: Call) -> Response:
     """Take it off the top."""
-    return await _done(call, "unpin", lambda tx, call, post: react.unpin(tx, call.here, call.account, post))
+    return await _done(call, "unpin", react.unpin)
 
 
 async def unreblog(call: Call) -> Response:
     """Take a boost back."""
-
-    async def deed(tx: Transaction, call: Call, post: Post) -> None:
-        await react.unboost(tx, call.here, call.instance.levels, call.account, post)
-
-    return await _done(call, "unboost", deed)
+    return await _done(call, "unboost", react.unboost)
 
 
 async def reblog(call: Call) -> Response:

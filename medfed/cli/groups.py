@@ -1,6 +1,5 @@
 """medfed group."""
 
-import sys
 from typing import Any
 
 import click
@@ -8,7 +7,7 @@ import click
 from medfed.accounts import groups as making
 from medfed.accounts import leave, register, sessions
 from medfed.cli.actions import BY, config_of, perform
-from medfed.cli.output import facts, json_option, report, show, table
+from medfed.cli.output import confirm, facts, json_option, report, show, table
 from medfed.domain.accounts import Account
 from medfed.domain.groups import Group
 from medfed.instance import Instance
@@ -143,8 +142,7 @@ async def change_moderators(instance: Instance, *, username: str, add: str = "",
 @config_of
 def _close(config: str, name: str, *, yes: bool, as_json: bool) -> None:
     """End a group for good; what its members wrote stays theirs. The name is never given again."""
-    if not yes and sys.stdin.isatty():
-        click.confirm(f"Close {name}? There is no way back", abort=True, err=True)
+    confirm(f"Close {name}? There is no way back", yes=yes)
     done = perform(config, "group.close", username=name)
     report(done, f"{done['name']} is closed; every peer is told", as_json=as_json)
 

@@ -1,6 +1,5 @@
 """medfed member keys, medfed member rotate-keys: what accounts of this instance sign with."""
 
-import sys
 from typing import Any
 
 import click
@@ -8,7 +7,7 @@ import click
 from medfed.accounts import register
 from medfed.activitypub.keys import stored_key
 from medfed.cli.actions import BY, config_of, perform
-from medfed.cli.output import json_option, report, say, show, table
+from medfed.cli.output import confirm, json_option, report, say, show, table
 from medfed.domain.accounts import Account, AccountKey
 from medfed.instance import Instance
 from medfed.kernel.clock import Millis, iso
@@ -49,9 +48,9 @@ async def list_keys(instance: Instance, *, username: str) -> list[dict[str, Any]
 def rotate_keys(config: str, username: str, *, whole: str | None, compromised: bool, yes: bool, as_json: bool) -> None:
     """Give a member, the instance, or every account new keys to sign with; peers are told, and nobody is signed out."""
     _check(username, whole)
-    if compromised and not yes and sys.stdin.isatty():
+    if compromised:
         whose = {"all": "every account", "instance": "the instance"}.get(whole or "", username)
-        click.confirm(f"Revoke the keys of {whose} at once", abort=True, err=True)
+        confirm(f"Revoke the keys of {whose} at once", yes=yes)
     if whole == "all":
         count = perform(config, "member.rotate-all-keys", compromised=compromised)["accounts"]
         said = f"the server gives each of {count} accounts new keys now; each is in the audit trail"

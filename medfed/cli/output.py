@@ -1,6 +1,7 @@
 """How commands speak: data to stdout, everything else to stderr, one sentence for what failed."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
@@ -50,6 +51,12 @@ def json_option(function: F) -> F:
 def say(sentence: str) -> None:
     """Tell the operator something that is not data."""
     click.echo(sentence, err=True)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a person whether to go on, unless they said `yes`; scripts are not asked. Raises click.Abort."""
+    if not yes and sys.stdin.isatty():
+        click.confirm(question, abort=True, err=True)
 
 
 def show(result: Any, *, as_json: bool, text: Callable[[], str]) -> None:

@@ -1,21 +1,24 @@
 """medfed member, medfed token."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import click
 
 from medfed.accounts import leave, passwords, register, sessions, tokens
+from medfed.activitypub.here import Here
 from medfed.cli.actions import BY, config_of, perform
 from medfed.cli.keys import keys, rotate_keys
-from medfed.cli.output import facts, json_option, report, show, table
-from medfed.domain.accounts import ROLES, Kind, Member, Role
+from medfed.cli.output import confirm, facts, json_option, report, show, table
+from medfed.domain.accounts import ROLES, Account, Kind, Member, Role
 from medfed.instance import Instance
 from medfed.kernel.clock import iso
 from medfed.kernel.errors import Invalid
 from medfed.relations import move as moving
 from medfed.storage import accounts
+from medfed.storage.database import Transaction
 
 _USERNAME = click.argument("username")
 
@@ -114,10 +117,17 @@ def _set_role(config: str, username: str, role: str, *, as_json: bool) -> None:
 
 async def set_role(instance: Instance, *, username: str, role: str) -> dict[str, Any]:
     """Give a member another role."""
-    async with instance.store.transaction("set role") as tx:
-        found = await sessions.get_member(tx, instance.here, username)
-        await sessions.set_role(tx, instance.here, found.account, role, by=BY)
-        return {"username": found.account.username, "role": role}
+    return await _change(instance, username, "set role", partial(sessions.set_role, role=role)) | {"role": role}
+
+
+async def _change(
+    instance: Instance, username: str, what: str, change: Callable[..., Awaitable[object]]
+) -> dict[str, Any]:
+    """Change a member, by name. `change` takes a transaction, Here, the account, and by whom. Raises NotFound."""
+    async with instance.store.transaction(what) as tx:
+        account = (await sessions.get_member(tx, instance.here, username)).account
+        await change(tx, instance.here, account, by=BY)
+        return {"username": account.username}
 
 
 @member.command("set-password")
@@ -155,10 +165,11 @@ def _approve(config: str, username: str, *, as_json: bool) -> None:
 
 async def approve_member(instance: Instance, *, username: str) -> dict[str, Any]:
     """Let in somebody who has signed up."""
-    async with instance.store.transaction("approve member") as tx:
-        found = await sessions.get_member(tx, instance.here, username)
-        await register.approve(tx, instance.here, found.account.id, by=BY)
-        return {"username": found.account.username}
+
+    async def let_in(tx: Transaction, here: Here, account: Account, *, by: str) -> None:
+        await register.approve(tx, here, account.id, by=by)
+
+    return await _change(instance, username, "approve member", let_in)
 
 
 @member.command("disable")
@@ -173,10 +184,7 @@ def _disable(config: str, username: str, *, as_json: bool) -> None:
 
 async def disable_member(instance: Instance, *, username: str) -> dict[str, Any]:
     """Close a login."""
-    async with instance.store.transaction("disable member") as tx:
-        found = await sessions.get_member(tx, instance.here, username)
-        await sessions.disable(tx, instance.here, found.account, by=BY)
-        return {"username": found.account.username}
+    return await _change(instance, username, "disable member", sessions.disable)
 
 
 @member.command("enable")
@@ -191,10 +199,7 @@ def _enable(config: str, username: str, *, as_json: bool) -> None:
 
 async def enable_member(instance: Instance, *, username: str) -> dict[str, Any]:
     """Open a closed login again."""
-    async with instance.store.transaction("enable member") as tx:
-        found = await sessions.get_member(tx, instance.here, username)
-        await sessions.enable(tx, instance.here, found.account, by=BY)
-        return {"username": found.account.username}
+    return await _change(instance, username, "enable member", sessions.enable)
 
 
 @member.command("alias")
@@ -262,8 +267,7 @@ async def move_member(instance: Instance, *, username: str, target: str) -> dict
 @config_of
 def _delete(config: str, username: str, *, yes: bool, as_json: bool) -> None:
     """Erase a member for good: here, and wherever peers do as they are asked. The name is never given again."""
-    if not yes and sys.stdin.isatty():
-        click.confirm(f"Erase {username} and everything they wrote? There is no way back", abort=True, err=True)
+    confirm(f"Erase {username} and everything they wrote? There is no way back", yes=yes)
     done = perform(config, "member.delete", username=username)
     report(done, f"{done['username']} is erased; every peer is asked to do the same", as_json=as_json)
 

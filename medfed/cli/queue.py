@@ -11,7 +11,7 @@ from medfed.instance import Instance
 from medfed.kernel.clock import Millis, iso
 from medfed.moderation import lanes
 from medfed.storage import inbox_log, tasks
-from medfed.verification.work import WAKE as TASKS
+from medfed.storage.tasks import WAKE as TASKS
 
 _COLUMNS: Final = (
     "host", "state", "breaker", "waiting", "withdrawals", "attempts", "failing_since", "last_heard", "next",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from medfed.accounts.promise import WAKE, WITHDRAWALS, WITHHELD_FOR
+from medfed.accounts.promise import WAKE, WITHHELD_FOR
 from medfed.accounts.sign import CRASHES, REFUSALS, Knocking, Manners
 from medfed.activitypub import followersync
 from medfed.activitypub.manners import CAVAGE, REMEMBERED_FOR, remembered
@@ -34,7 +34,7 @@ from medfed.net.fetch import require_success
 from medfed.net.message import Response
 from medfed.storage import accounts, outbox, peers
 from medfed.storage.database import Transaction
-from medfed.storage.outbox import Delivery, Due
+from medfed.storage.outbox import WITHDRAWALS, Delivery, Due
 
 log: Final = logging.getLogger(__name__)
 

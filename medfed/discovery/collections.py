@@ -50,7 +50,7 @@ async def followers(request: Request) -> Response:
     instance = instance_of(request)
     async with instance.store.view() as view:
         account = await local_account(view, request)
-        group = await groups.find(view, account.id) if account.kind == "Group" else None
+        group = await groups.of_account(view, account)
         if group is None or not group.closed:
             return activity_json(render.collection(account.followers_uri, total=account.followers_count))
         if not instance.levels.is_trusted(who.host) or not await groups.has_member_on(view, account.id, who.host):

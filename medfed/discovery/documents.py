@@ -15,7 +15,7 @@ from medfed.instance import Instance, Shown
 from medfed.kernel.errors import Gone, NotFound
 from medfed.kernel.paging import id_of
 from medfed.posts.publish import whole_of
-from medfed.storage import accounts, consents, groups, outbox, posts
+from medfed.storage import accounts, consents, groups, outbox, posts, reactions
 from medfed.storage.database import View
 
 _PUBLIC_WITHOUT_SIGNATURE = (
@@ -47,7 +47,7 @@ async def _actor(request: Request) -> Shown:
             return Shown(whole=tombstone, open=tombstone, status=410)
         account = await local_account(view, request)
         keys = await accounts.keys(view, account.id)
-        group = await groups.find(view, account.id) if account.kind == "Group" else None
+        group = await groups.of_account(view, account)
     document = render.actor(instance.here.uris, account, keys, now=instance.here.now(), group=group)
     whole = orjson.dumps(document)
     if group is not None and not group.closed:
@@ -116,14 +116,36 @@ def _to_page(url: str) -> Response:
 
 
 async def activity(request: Request) -> Response:
-    """GET of an activity: a public one of ours, by its id."""
+    """GET of an activity: a public one of ours, by its id, or a like in a closed group, for its members' servers."""
     instance = instance_of(request)
-    await require_asker(request)
+    who = await require_asker(request)
+    uri = f"{instance.here.uris.base}{request.scope['path']}"
     async with instance.store.view() as view:
-        body = await outbox.find_listed(view, f"{instance.here.uris.base}{request.scope['path']}")
-    if body is None:
+        body = await outbox.find_listed(view, uri)
+    return activity_bytes(body) if body is not None else await _like_in_group(instance, who, uri)
+
+
+async def _like_in_group(instance: Instance, who: Account, uri: str) -> Response:
+    """A like in a closed group has no proof: whoever is told of it by the group asks here (D10).
+
+    Taken back, it is gone for those who were shown it; for all others it never was (M12).
+    """
+    actor_uri, _, number = uri.partition("/activities/")
+    id_ = id_of(number)
+    async with instance.store.view() as view:
+        liked = await reactions.of_member(view, uri)
+        post = await posts.find(view, liked.post_id) if liked is not None and not liked.held else None
+        shown = id_ is not None and await posts.was_given_to(view, id_, who.host)
+        buried = await posts.tombstone(view, uri, actor_uri)
+    if buried is not None and shown:
+        return activity_json(render.tombstone(uri, buried), 410, public=False)
+    if id_ is None or post is None or post.visibility != "group" or not await may_have(instance, who, post):
         raise NotFound("there is no such activity")
-    return activity_bytes(body)
+    if not shown:
+        async with instance.store.transaction("remember who saw a like") as tx:
+            await posts.give_to(tx, id_, who.host, instance.here.now())
+    like = render.activity("Like", id_=uri, actor_uri=actor_uri, object_=post.uri)
+    return activity_json(render.with_context(like), public=False)
 
 
 async def authorization(request: Request) -> Response:

@@ -7,10 +7,10 @@ from medfed.kernel.clock import Millis
 
 NotificationKind: TypeAlias = Literal[
     "mention", "reblog", "favourite", "follow", "follow_request", "poll", "update", "status",
-    "quote", "quoted_update", "quote_request", "attestation_offer", "case_answer_kept",
+    "quote", "quoted_update", "quote_request", "group_request", "attestation_offer", "case_answer_kept",
 ]  # fmt: skip
 
-OURS: Final[frozenset[str]] = frozenset({"quote_request", "attestation_offer", "case_answer_kept"})
+OURS: Final[frozenset[str]] = frozenset({"quote_request", "group_request", "attestation_offer", "case_answer_kept"})
 """Kinds that the Mastodon client API has no word for."""
 
 GROUPED: Final[tuple[NotificationKind, ...]] = ("favourite", "reblog")
@@ -26,6 +26,8 @@ class Notification:
     kind: NotificationKind
     from_id: int
     post_id: int | None = None
+    group_id: int | None = None
+    """The group that somebody asks to join."""
     created_at: Millis = 0
 
 

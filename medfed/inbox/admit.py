@@ -21,6 +21,8 @@ class Admitted:
     level: Level
     body: bytes = b""
     """Letter by letter, as it arrived; nothing when it came as a part of something else."""
+    proven: bool = False
+    """Whether the actor's own proof is on it."""
 
 
 _HAS_AUTHOR: Final = POST_KINDS | KINDS
@@ -38,15 +40,15 @@ def admit(levels: PeerLevels, authenticated: Authenticated) -> Admitted:
     if actor.uri != activity.actor:
         raise OriginMismatch("the activity is not by the one who signed it")
     check_object(activity)
-    return Admitted(actor=actor, activity=activity, level=level, body=authenticated.body)
+    return Admitted(actor=actor, activity=activity, level=level, body=authenticated.body, proven=authenticated.proven)
 
 
-def again(actor: Account, activity: Activity, level: Level, *, body: bytes = b"") -> Admitted:
+def again(actor: Account, activity: Activity, level: Level, *, body: bytes = b"", proven: bool = False) -> Admitted:
     """An activity that was admitted when it arrived, read back from the log, under today's rules."""
     gone = actor.gone_at is not None and activity.object_id != actor.uri
     if level is Level.BLOCKED or actor.suspended_at is not None or gone or actor.uri != activity.actor:
         raise PolicyRefusal("no longer admitted")
-    return Admitted(actor=actor, activity=activity, level=level, body=body)
+    return Admitted(actor=actor, activity=activity, level=level, body=body, proven=proven)
 
 
 def _is_updated(activity: Activity) -> bool:

@@ -38,6 +38,8 @@ class Authenticated:
     (it says that the actor is no more)."""
     covered: tuple[str, ...] = ()
     """Headers that the actor signed together with it; none when the request is not the actor's."""
+    proven: bool = False
+    """Whether the actor's own proof is on it, so that it can be passed on."""
 
 
 class NothingToDo(Exception):
@@ -80,7 +82,14 @@ class Gatekeeper:
             actor = await self._leaving(claim, found)
         else:
             actor = await self.identifier.verified(claim, found)
-        return Authenticated(actor=actor, activity=activity, body=request.body, by=claim.scheme, covered=claim.covered)
+        return await self._signed(claim, actor, activity, request.body)
+
+    async def _signed(self, claim: SignatureClaim, actor: Account, activity: Activity, body: bytes) -> Authenticated:
+        """Signed by its actor. A proof on it goes before the signature (FEP-8b32), if it is one that we can judge."""
+        proven = "proof" in activity.document and await self.identifier.vouched(activity, actor)
+        return Authenticated(
+            actor=actor, activity=activity, body=body, by=claim.scheme, covered=claim.covered, proven=proven
+        )
 
     async def _from_stranger(self, claim: SignatureClaim, activity: Activity, body: bytes) -> Authenticated:
         """A key that we do not hold: it counts if the actor's own document lists it (C07)."""
@@ -97,7 +106,7 @@ class Gatekeeper:
         if found is None or found[1].uri != activity.actor:
             raise BadSignature("the key is not one of the actor's")
         self.identifier.verify(claim, found[0])
-        return Authenticated(actor=found[1], activity=activity, body=body, by=claim.scheme, covered=claim.covered)
+        return await self._signed(claim, found[1], activity, body)
 
     async def _forwarder(self, key_id: str) -> tuple[AccountKey, Account] | None:
         """Somebody new who passes on what another has proven; None when the key leads to no actor that lists it."""
@@ -118,7 +127,7 @@ class Gatekeeper:
         if "proof" not in activity.document:
             raise BadSignature("the activity was signed by another than its actor")
         actor = await self.identifier.proven(activity)
-        return Authenticated(actor=actor, activity=activity, body=body, by="proof")
+        return Authenticated(actor=actor, activity=activity, body=body, by="proof", proven=True)
 
     async def _leaving(self, claim: SignatureClaim, found: tuple[AccountKey, Account]) -> Account:
         """An actor deletes itself: the key that we hold may be the last that there is of it."""

@@ -19,7 +19,6 @@ from medfed.storage import posts, relations, tasks
 from medfed.storage.database import Transaction, View
 
 TASK: Final = "hearsay.ask"
-WAKE: Final = "tasks"
 
 AS_OBJECTS: Final = frozenset({"Create", "Update", "Delete"})
 """What is asked for by its object: how that stands today says all that the activity could."""
@@ -72,8 +71,6 @@ async def concerns_us(view: View, here: Here, heard: Hearsay) -> bool:
 
 async def ask_later(tx: Transaction, here: Here, activity: Activity) -> None:
     """Have the activity's own server asked in the background, once for each activity that is heard of."""
-    now = here.now()
-    rumour = Rumour(kind=activity.kind, uri=activity.id, object_uri=activity.object_id, at=now)
+    rumour = Rumour(kind=activity.kind, uri=activity.id, object_uri=activity.object_id, at=here.now())
     about = hashlib.sha256(f"{activity.kind} {activity.id} {activity.object_id}".encode()).hexdigest()
-    await tasks.enqueue(tx, id_=here.ids.new(), kind=TASK, payload=asdict(rumour), run_at=now, once=f"{TASK}/{about}")
-    tx.wake(WAKE)
+    await tasks.ask(tx, here, TASK, asdict(rumour), once=about)

@@ -21,7 +21,7 @@ from medfed.kernel.allowance import Allowance
 from medfed.kernel.clock import MINUTE
 from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, StorageDown, TooMany, Unsupported
 from medfed.relations.synchronise import Comparer
-from medfed.storage import accounts, peers
+from medfed.storage import accounts, peers, shares
 from medfed.storage.inbox_log import Arrival
 
 log: Final = logging.getLogger(__name__)
@@ -46,8 +46,7 @@ class Inbox:
             identifier=instance.identifier, lookup=instance.lookup, levels=instance.levels, here=instance.here
         )
         self._recorder = Recorder(instance)
-        self._rumours = Allowance(limits.RUMOURS_PER_HOST, _RUMOURS_PER)
-        self._lessons = Allowance(1, _LEARN_AGAIN)
+        self._lessons = Allowance()
         self._comparer = Comparer(store=instance.store, here=instance.here, digests=instance.followers)
 
     async def shared(self, request: Request) -> Response:
@@ -102,7 +101,7 @@ class Inbox:
     async def _learn(self, host: str) -> None:
         """Who signs by RFC 9421 reads it: our deliveries there begin with it, unless something else is asked for."""
         now = self._instance.here.now()
-        if not self._lessons.take(host, now):
+        if self._lessons.take(host, now, most=1, per=_LEARN_AGAIN):
             return
         async with self._instance.store.transaction("learn a scheme") as tx:
             await peers.assume_scheme(tx, host, RFC9421.says, until=now + REMEMBERED_FOR, at=now)
@@ -115,9 +114,11 @@ class Inbox:
             allowed = allowed and await hearsay.concerns_us(view, instance.here, heard)
         if not allowed:
             raise heard.problem
-        if not self._rumours.take(passer.host, instance.here.now()):
-            raise TooMany("too much that others said; send what your own actors say", retry_after=_RUMOURS_PER // 1000)
+        share, now = f"rumours/{passer.host}", instance.here.now()
         async with instance.store.transaction("hear") as tx:
+            if not await shares.take(tx, share, most=limits.RUMOURS_PER_HOST, per=_RUMOURS_PER, now=now):
+                wait = _RUMOURS_PER // 1000
+                raise TooMany("too much that others said; send what your own actors say", retry_after=wait)
             await hearsay.ask_later(tx, instance.here, heard.activity)
         return Response(status_code=202)
 

@@ -103,10 +103,19 @@ async def _said(fetchers: Fetchers, group: Account, activity: Activity) -> Said:
     actor = await _proven(fetchers, group, activity)
     if actor is not None:
         return Said(actor=actor, activity=activity)
+    if await _is_undone(fetchers, activity):
+        return Said(actor=await fetchers.lookup.actor(activity.actor), activity=activity)
     shown = await fetchers.posts.activity(activity.id)
     if (shown.kind, shown.actor, shown.object_id) != (activity.kind, activity.actor, activity.object_id):
         raise OriginMismatch("its own server shows another activity")
     return Said(actor=await fetchers.lookup.actor(shown.actor), activity=shown)
+
+
+async def _is_undone(fetchers: Fetchers, activity: Activity) -> bool:
+    """Whether what is undone is gone, says the server of who did it: what has no proof, its Undo has none either."""
+    if activity.kind != "Undo" or not same_origin(activity.object_id, activity.actor):
+        return False
+    return await fetchers.posts.is_gone(activity.object_id, certain=True)
 
 
 async def _proven(fetchers: Fetchers, group: Account, activity: Activity) -> Account | None:

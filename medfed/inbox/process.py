@@ -44,7 +44,8 @@ class Processor:
         activity = parse_activity(arrival.body)
         if actor is None:
             raise NotFound("the actor is no longer known")
-        admitted = again(actor, activity, self.levels.of(actor.host), body=arrival.body)
+        proven = "proof" in activity.document and await self.fetchers.identifier.vouched(activity, actor)
+        admitted = again(actor, activity, self.levels.of(actor.host), body=arrival.body, proven=proven)
         line = route(activity)
         if line is None:
             await self._finish(arrival, f"not understood: {activity.what}")

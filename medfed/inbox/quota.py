@@ -1,12 +1,12 @@
 """How much one host may send us in a day: counted in memory, and written down with the news that the host lives."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
 from medfed.kernel import limits
 from medfed.kernel.clock import DAY, SECOND, Millis
 from medfed.kernel.errors import TooMany
+from medfed.kernel.kept import Kept
 
 _HOSTS_KEPT: Final = 10_000
 
@@ -27,7 +27,7 @@ class Quota:
     """
 
     def __init__(self) -> None:
-        self._used: OrderedDict[str, _Used] = OrderedDict()
+        self._used: Kept[str, _Used] = Kept(_HOSTS_KEPT)
 
     def check(self, host: str, size: int, now: Millis) -> None:
         """Raises TooMany when a host has sent as much as it may today; what it was told yes for is kept."""
@@ -56,8 +56,6 @@ class Quota:
         used = self._used.get(host)
         if used is None or used.day != now // DAY:
             used = self._used[host] = _Used(day=now // DAY)
-            if len(self._used) > _HOSTS_KEPT:
-                self._used.popitem(last=False)
         return used
 
 

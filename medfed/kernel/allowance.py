@@ -1,37 +1,34 @@
 """Counts what each of many strangers takes of something, so that nobody takes more than their share."""
 
-from collections import OrderedDict
+from collections import deque
 from typing import Final
 
 from medfed.kernel.clock import Millis
+from medfed.kernel.kept import Kept
 
 _KEPT: Final = 10_000
 
 
 class Allowance:
-    """At most `most` for each key within `per` milliseconds, counted from the key's first use. In memory, bounded."""
+    """At most so many for each key within any stretch of time of a length. In memory, bounded."""
 
-    def __init__(self, most: int, per: Millis, *, kept: int = _KEPT) -> None:
-        self._most = most
-        self._per = per
-        self._kept = kept
-        self._used: OrderedDict[str, tuple[Millis, int]] = OrderedDict()
+    def __init__(self, *, kept: int = _KEPT) -> None:
+        self._taken: Kept[str, deque[Millis]] = Kept(kept)
 
-    def take(self, key: str, now: Millis) -> bool:
-        """Whether one more may be had; if so, it is counted."""
-        since, used = self._used.get(key, (now, 0))
-        if not 0 <= now - since < self._per:
-            since, used = now, 0
-        if used >= self._most:
-            return False
-        self._used[key] = (since, used + 1)
-        self._used.move_to_end(key)
-        if len(self._used) > self._kept:
-            self._used.popitem(last=False)
-        return True
+    def take(self, key: str, now: Millis, *, most: int, per: Millis) -> Millis:
+        """Milliseconds to wait before one more of `most` within `per` may be had; 0: it was had, and counts."""
+        taken = self._taken.used(key)
+        if taken is None:
+            taken = self._taken[key] = deque()
+        while taken and not 0 <= now - taken[0] < per:
+            taken.popleft()
+        if len(taken) >= most:
+            return taken[0] + per - now
+        taken.append(now)
+        return 0
 
     def give_back(self, key: str) -> None:
         """One that was taken does not count after all."""
-        since, used = self._used.get(key, (0, 0))
-        if used:
-            self._used[key] = (since, used - 1)
+        taken = self._taken.get(key)
+        if taken:
+            taken.pop()

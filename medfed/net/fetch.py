@@ -6,6 +6,8 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from medfed.activitypub.strictjson import parse_object
+from medfed.activitypub.uris import is_at_home
 from medfed.kernel import limits
 from medfed.kernel.errors import Blocked, OriginMismatch, RemoteGone, RemoteRefused, Unreachable
 from medfed.net.client import Net
@@ -60,6 +62,21 @@ async def fetch_document(
     ):
         raise _wrong_type(response, essence)
     return _fetched(response, essence)
+
+
+async def fetch_collection(
+    net: Net, url: str, *, of: str, sign: Signer | None = None, max_array: int = limits.JSON_ARRAY
+) -> dict[str, object]:
+    """Fetch a collection of somebody's (`of`: their id), or a page of one, from their own server and no other.
+
+    Raises OriginMismatch, Malformed, and as `fetch_document` does.
+    """
+    if not is_at_home(url, of):
+        raise OriginMismatch("a collection is, or goes on, at another server than its owner's")
+    fetched = await fetch_document(net, url, sign=sign)
+    if not is_at_home(fetched.url, of):
+        raise OriginMismatch("a collection was found at another server than its owner's")
+    return parse_object(fetched.body, max_array=max_array)
 
 
 async def fetch_json(

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
@@ -10,6 +9,7 @@ from typing import TypeAlias
 
 from medfed.kernel import limits
 from medfed.kernel.errors import Blocked, RemoteFailure, Unreachable
+from medfed.kernel.kept import Kept
 from medfed.net.guard import Address, Policy, Url
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[Address]]]
@@ -46,7 +46,7 @@ class CheckedAddresses:
         self._policy = policy
         self._resolver = resolver
         self._timeout = timeout
-        self._known: OrderedDict[tuple[str, str, int], tuple[float, _Verdict]] = OrderedDict()
+        self._known: Kept[tuple[str, str, int], tuple[float, _Verdict]] = Kept(limits.DNS_CACHE_HOSTS)
         self._asking: dict[tuple[str, str, int], asyncio.Task[_Verdict]] = {}
 
     async def of(self, url: Url) -> Sequence[Address]:
@@ -84,8 +84,6 @@ class CheckedAddresses:
         verdict = await self._look_up(url)
         expires = asyncio.get_running_loop().time() + limits.DNS_CACHE_SECONDS
         self._known[url.scheme, url.host, url.port] = (expires, verdict)
-        if len(self._known) > limits.DNS_CACHE_HOSTS:
-            self._known.popitem(last=False)
         return verdict
 
     async def _look_up(self, url: Url) -> _Verdict:

@@ -20,7 +20,6 @@ from medfed.storage.database import Transaction
 
 TASK: Final = "mail"
 """The kind of task that carries a letter."""
-WAKE: Final = "tasks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +34,7 @@ class Letter:
 async def post_letter(tx: Transaction, here: Here, letter: Letter) -> None:
     """Promise a letter in the transaction of what it tells."""
     payload = {"to": letter.to, "subject": letter.subject, "text": letter.text}
-    await tasks.enqueue(tx, id_=here.ids.new(), kind=TASK, payload=payload, run_at=here.now())
-    tx.wake(WAKE)
+    await tasks.ask(tx, here, TASK, payload)
 
 
 def letter_of(payload: Mapping[str, Any]) -> Letter:

@@ -12,16 +12,23 @@ WAKE: Final = "notifications"
 
 
 async def notify(
-    tx: Transaction, here: Here, *, to: int, kind: NotificationKind, from_id: int, post_id: int | None = None
+    tx: Transaction,
+    here: Here,
+    *,
+    to: int,
+    kind: NotificationKind,
+    from_id: int,
+    post_id: int | None = None,
+    group_id: int | None = None,
 ) -> bool:
     """Tell a member, unless they did it themselves, block the one who did, or mute their notifications.
 
-    False when nothing was stored: also when the same thing was said before, or `to` is nobody's account here.
+    False when nothing was stored: also when the same thing was said before, or nobody here reads what `to` is told.
     """
     if to == from_id and kind != "poll":
         return False
     recipient = await accounts.find(tx, to)
-    if recipient is None or not recipient.local or recipient.kind == "Application":
+    if recipient is None or not recipient.local or recipient.kind in ("Application", "Group"):
         return False
     blocking, _ = await relations.blocks_between(tx, to, [from_id])
     muted = await relations.muted_among(tx, to, [from_id], here.now())
@@ -35,6 +42,7 @@ async def notify(
             kind=kind,
             from_id=from_id,
             post_id=post_id,
+            group_id=group_id,
             created_at=here.now(),
         ),
     )

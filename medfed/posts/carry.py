@@ -41,7 +41,7 @@ async def carry(
         if not account.active or not rules.takes(group, account.uri, post, standing):
             continue
         await groups.passed_on(tx, account.id, post.id, here.now())
-        await pass_on(tx, here, account, activity, post_id=post.id, closed=group.closed)
+        await pass_on(tx, here, levels, account, activity, post_id=post.id, closed=group.closed)
         if group.closed:
             await tell_members(tx, here, account, post)
         elif not standing.answers:
@@ -68,7 +68,7 @@ async def take_out(tx: Transaction, here: Here, levels: PeerLevels, group: Accou
             cc=[group.uri],
             audience=group.uri,
         )
-        await pass_on(tx, here, group, told, closed=closed)
+        await pass_on(tx, here, levels, group, told, closed=closed)
     await moderation.record(tx, at=here.now(), actor=by.acct, action="group.take-out", subject=post.uri)
     return True
 

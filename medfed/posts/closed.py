@@ -8,6 +8,7 @@ from medfed.domain.accounts import Account
 from medfed.domain.posts import Draft, Post
 from medfed.kernel.errors import Forbidden
 from medfed.notifications.notify import notify
+from medfed.posts import read
 from medfed.storage import accounts, posts, relations, timelines
 from medfed.storage.database import Transaction, View
 
@@ -40,6 +41,19 @@ def _allowed(levels: PeerLevels, group: Account | None) -> Account:
     if not levels.is_trusted(group.host):
         raise Forbidden("the instance of that group is not trusted here")
     return group
+
+
+async def may_act(view: View, here: Here, levels: PeerLevels, who: Account, post: Post) -> bool:
+    """Whether a peer's actor may react to a post: who may read it.
+
+    Of a member's post in a closed group elsewhere we do not know who that is. A peer that has it has it with the
+    group's leave, and is trusted to know which of its people are members, as it is with showing it to them alone.
+    """
+    if await read.may(view, here, who, post):
+        return True
+    if not post.local or post.visibility != "group" or here.uris.is_ours(post.audience_uri):
+        return False
+    return levels.is_trusted(who.host) and await posts.was_given_to(view, post.id, who.host)
 
 
 async def tell_members(tx: Transaction, here: Here, group: Account, post: Post) -> None:

@@ -21,7 +21,6 @@ from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFail
 from medfed.posts.fetch import Budget, PostFetcher
 from medfed.storage import posts, tasks, threads
 from medfed.storage.database import Store
-from medfed.verification.work import WAKE
 
 TASK: Final = "thread.complete"
 
@@ -41,15 +40,7 @@ async def ask(store: Store, here: Here, post: Post) -> None:
     async with store.transaction("ask for thread") as tx:
         if not await threads.visit(tx, post.conversation_id, now=now, since=since):
             return
-        await tasks.enqueue(
-            tx,
-            id_=here.ids.new(),
-            kind=TASK,
-            payload={"post_id": post.id},
-            run_at=now,
-            once=f"{TASK}/{post.conversation_id}",
-        )
-        tx.wake(WAKE)
+        await tasks.ask(tx, here, TASK, {"post_id": post.id}, once=post.conversation_id)
 
 
 async def complete(store: Store, here: Here, levels: PeerLevels, fetcher: PostFetcher, post_id: int) -> int:

@@ -16,9 +16,11 @@ from medfed.domain.posts import AS_PUBLIC, REFUSED, Post, Quote, QuoteState
 from medfed.kernel import limits
 from medfed.kernel.errors import Forbidden, NotFound, OriginMismatch
 from medfed.notifications.notify import notify
-from medfed.posts import permission, publish
-from medfed.storage import accounts, consents, notifications, outbox, posts, quotes
+from medfed.posts import permission, publish, react
+from medfed.storage import accounts, consents, notifications, posts, quotes
 from medfed.storage.database import Transaction, View
+from medfed.storage.outbox import Recipient
+from medfed.storage.reactions import Liked
 
 Answer: TypeAlias = Literal["granted", "refused", "waiting"]
 
@@ -66,7 +68,7 @@ async def requested(
         consent = _new(here, post, actor, deed, object_uri, request_uri, excerpt, state)
         if state == "refused":
             # Not kept: the author may change their mind, and the next request be granted.
-            await _answer(tx, here, "Reject", consent, post, author, actor)
+            await _answer(tx, here, levels, "Reject", consent, post, author, actor)
             return "refused"
         await consents.add(tx, consent)
     elif consent.account_id != actor.id:
@@ -77,7 +79,7 @@ async def requested(
     if consent.state == "granted":
         await _granted(tx, here, levels, consent, post, author, actor)
         return "granted"
-    await _answer(tx, here, "Reject", consent, post, author, actor)
+    await _answer(tx, here, levels, "Reject", consent, post, author, actor)
     return "refused"
 
 
@@ -125,7 +127,7 @@ async def may_now(
         await consents.add(tx, made)
         await _granted(tx, here, levels, made, post, author, actor)
         return True
-    await _answer(tx, here, "Reject", made, post, author, actor)
+    await _answer(tx, here, levels, "Reject", made, post, author, actor)
     return False
 
 
@@ -145,20 +147,27 @@ async def decide(tx: Transaction, here: Here, levels: PeerLevels, member: Accoun
     if grants:
         await _granted(tx, here, levels, consent, post, member, actor)
         return
-    await _answer(tx, here, "Reject", consent, post, member, actor)
+    await _answer(tx, here, levels, "Reject", consent, post, member, actor)
     await _settle(tx, here, levels, consent, post, "rejected")
 
 
 async def _granted(
     tx: Transaction, here: Here, levels: PeerLevels, consent: Consent, post: Post, author: Account, actor: Account
 ) -> None:
-    await _answer(tx, here, "Accept", consent, post, author, actor)
+    await _answer(tx, here, levels, "Accept", consent, post, author, actor)
     if consent.deed == "quote":
         await _settle(tx, here, levels, consent, post, "accepted")
 
 
 async def _answer(
-    tx: Transaction, here: Here, kind: str, consent: Consent, post: Post, author: Account, actor: Account
+    tx: Transaction,
+    here: Here,
+    levels: PeerLevels,
+    kind: str,
+    consent: Consent,
+    post: Post,
+    author: Account,
+    actor: Account,
 ) -> None:
     """Tell a peer's actor. What was done without asking is answered to the author's followers, too, as they are to
     know that it stands; so GoToSocial has it.
@@ -168,7 +177,7 @@ async def _answer(
     more: dict[str, Any] = {}
     if kind == "Accept":
         more["result"] = here.uris.authorization(author.uri, consent.id)
-    owed = [inbox_of(actor)]
+    owed: list[Recipient] = [inbox_of(actor)]
     if consent.request_uri:
         object_: object = render.activity(
             _REQUEST_OF[consent.deed],
@@ -181,7 +190,7 @@ async def _answer(
         object_, more["target"] = consent.object_uri, post.uri
         if kind == "Accept" and post.is_open:
             more["cc"] = [AS_PUBLIC, author.followers_uri]
-            owed += await outbox.follower_inboxes(tx, author.id)
+            owed.append(levels.followers_of(author))
     activity = render.activity(
         kind,
         id_=here.uris.activity(author.uri, here.ids.new()),
@@ -190,7 +199,7 @@ async def _answer(
         to=[actor.uri],
         **more,
     )
-    await promise(tx, here, author, activity, {inbox.url: inbox for inbox in owed}.values(), context=contexts.ANSWER)
+    await promise(tx, here, author, activity, owed, context=contexts.ANSWER)
 
 
 async def _settle(
@@ -255,10 +264,11 @@ async def _delete_stamp(
     tx: Transaction, here: Here, levels: PeerLevels, member: Account, consent: Consent, quoted: Post, quoting: Post
 ) -> None:
     actor = await accounts.get(tx, quoting.account_id)
-    owed = [] if actor.local else [shared_inbox_of(actor)]
-    owed += await outbox.follower_inboxes(tx, member.id)
+    owed: list[Recipient] = [levels.followers_of(member)]
     if quoting.local:
-        owed += await outbox.inboxes_on(tx, await posts.given_to(tx, quoting.id))
+        owed.append(levels.holders_of(quoting.id))
+    elif not levels.is_blocked(actor.host):
+        owed.append(shared_inbox_of(actor))
     uri = here.uris.authorization(member.uri, consent.id)
     activity = render.activity(
         "Delete",
@@ -268,8 +278,7 @@ async def _delete_stamp(
         to=[AS_PUBLIC],
         cc=[actor.uri, member.followers_uri],
     )
-    allowed = {inbox.url: inbox for inbox in owed if not levels.is_blocked(inbox.host)}
-    await promise(tx, here, member, activity, allowed.values(), context=contexts.AUTHORIZATION)
+    await promise(tx, here, member, activity, owed, context=contexts.AUTHORIZATION)
 
 
 # ── what others answer us ────────────────────────────────────────────────────────────────────────────────────
@@ -345,6 +354,46 @@ async def _refuse_others(view: View, actor: Account, answer: Post) -> None:
     answered = await posts.find(view, answer.in_reply_to_id) if answer.in_reply_to_id is not None else None
     if answered is None or answered.account_id != actor.id:
         raise OriginMismatch("only who is answered says so")
+
+
+async def boost_accepted(
+    tx: Transaction, here: Here, levels: PeerLevels, actor: Account, passed: Post, stamp_uri: str
+) -> str:
+    """The author of a peer's post lets a member pass it on. Raises OriginMismatch as `answer_accepted` does."""
+    post = await _own_post(tx, actor, passed.boost_of_id)
+    if not same_origin(stamp_uri, actor.uri):
+        raise OriginMismatch("the authorization is not on its author's server")
+    if not passed.is_held:
+        return "accepted already"
+    await react.let_boost(tx, here, levels, passed, post, stamp_uri)
+    return "boost published"
+
+
+async def boost_rejected(tx: Transaction, here: Here, levels: PeerLevels, actor: Account, passed: Post) -> str:
+    """The author of a peer's post does not let a member pass it on, or no longer does: it is undone."""
+    post = await _own_post(tx, actor, passed.boost_of_id)
+    await react.unboost(tx, here, levels, await accounts.get(tx, passed.account_id), post)
+    return "boost rejected"
+
+
+async def like_accepted(tx: Transaction, here: Here, levels: PeerLevels, actor: Account, liked: Liked) -> str:
+    """The author of a peer's post lets a member like it. Raises OriginMismatch when somebody else says so."""
+    post = await _own_post(tx, actor, liked.post_id)
+    return "like counted" if await react.let_like(tx, here, levels, liked, post) else "accepted already"
+
+
+async def like_rejected(tx: Transaction, here: Here, levels: PeerLevels, actor: Account, liked: Liked) -> str:
+    """The author of a peer's post does not let a member like it, or no longer does: it is undone."""
+    post = await _own_post(tx, actor, liked.post_id)
+    await react.unlike(tx, here, levels, await accounts.get(tx, liked.account_id), post)
+    return "like rejected"
+
+
+async def _own_post(view: View, actor: Account, id_: int | None) -> Post:
+    post = await posts.find(view, id_) if id_ is not None else None
+    if post is None or post.account_id != actor.id:
+        raise OriginMismatch("only whose post it is says so")
+    return post
 
 
 async def _own_quote(view: View, actor: Account, quoting: Post) -> Quote:

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from medfed.accounts.peers import PeerLevels
 from medfed.activitypub.here import Here
-from medfed.activitypub.strictjson import parse_object
 from medfed.activitypub.uris import same_origin
 from medfed.activitypub.wire import Document, listed, reference
 from medfed.domain.accounts import Account
@@ -14,7 +13,7 @@ from medfed.kernel import limits
 from medfed.kernel.clock import HOUR
 from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure
 from medfed.net.client import Net
-from medfed.net.fetch import fetch_document
+from medfed.net.fetch import fetch_collection
 from medfed.net.message import Signer
 from medfed.posts.fetch import Budget, PostFetcher
 from medfed.storage import accounts, reactions, relations, tasks
@@ -34,15 +33,7 @@ async def look(store: Store, here: Here, account: Account) -> None:
     now = here.now()
     async with store.transaction("look at what is pinned") as tx:
         if await accounts.ask_featured(tx, account.id, now, before=now - EVERY):
-            await tasks.enqueue(
-                tx,
-                id_=here.ids.new(),
-                kind=TASK,
-                payload={"account_id": account.id},
-                run_at=now,
-                once=f"{TASK}/{account.id}",
-            )
-            tx.wake("tasks")
+            await tasks.ask(tx, here, TASK, {"account_id": account.id}, once=account.id)
 
 
 def _is_fresh(here: Here, account: Account) -> bool:
@@ -65,22 +56,15 @@ async def fetch(store: Store, here: Here, net: Net, posts: PostFetcher, sign: Si
 
 async def _listed(net: Net, sign: Signer, account: Account) -> list[str]:
     """Ids of the account's own host in its collection, or in the collection's first page."""
-    document = await _read(net, sign, account.featured_uri)
+    document = await fetch_collection(net, account.featured_uri, of=account.uri, sign=sign)
     items = _items(document)
     first = document.get("first")
     if not items and isinstance(first, dict):
         items = _items(first)
     elif not items and reference(first) and same_origin(reference(first), account.uri):
-        items = _items(await _read(net, sign, reference(first)))
+        items = _items(await fetch_collection(net, reference(first), of=account.uri, sign=sign))
     uris = (reference(item) for item in items)
     return list(dict.fromkeys(uri for uri in uris if uri and same_origin(uri, account.uri)))
-
-
-async def _read(net: Net, sign: Signer, url: str) -> dict[str, Any]:
-    fetched = await fetch_document(net, url, sign=sign)
-    if not same_origin(fetched.url, url):
-        raise OriginMismatch("the collection is on another host than the actor")
-    return parse_object(fetched.body)
 
 
 def _items(document: Document) -> list[Any]:

@@ -23,7 +23,7 @@ from medfed.domain.posts import AS_PUBLIC, Post
 from medfed.kernel import limits
 from medfed.kernel.errors import Malformed, NotFound, OriginMismatch, RemoteFailure, RemoteGone
 from medfed.net.client import Net
-from medfed.net.fetch import fetch_document, same_document
+from medfed.net.fetch import fetch_collection, fetch_document, same_document
 from medfed.net.message import Signer
 from medfed.posts.receive import Around, receive
 from medfed.storage import accounts, posts
@@ -197,14 +197,9 @@ class PostFetcher:
         return list(ids)[: limits.THREAD_POSTS]
 
     async def _listing(self, page: str, collection: str, budget: Budget) -> Listing:
-        if not same_origin(page, collection):
-            raise OriginMismatch("a collection goes on at another server")
         if not budget.spend():
             raise NotFound("that thread is too long to be fetched at once")
-        fetched = await fetch_document(self._net, page, sign=await self._sign())
-        if not same_origin(fetched.url, collection):
-            raise OriginMismatch("a collection is kept by another server")
-        return read_listing(parse_object(fetched.body))
+        return read_listing(await fetch_collection(self._net, page, of=collection, sign=await self._sign()))
 
     async def around(self, said: PeerPost, budget: Budget) -> Around:
         """The accounts that a post addresses: known ones, and mentioned ones that can be had."""

@@ -7,16 +7,14 @@ only what is for everybody: who may have the rest is for its author to say.
 from dataclasses import dataclass, replace
 
 from medfed.accounts.peers import PeerLevels
-from medfed.accounts.promise import KEEP, KEEP_WITHDRAWALS, WAKE, WITHDRAWALS
-from medfed.activitypub import keys, proofs
+from medfed.accounts.promise import KEEP, KEEP_WITHDRAWALS, WAKE
 from medfed.activitypub.here import Here
 from medfed.activitypub.wire import Activity
 from medfed.domain.accounts import Account
 from medfed.domain.posts import OPEN, Post, visibility_of
-from medfed.kernel.errors import BadProof, BadSignature
-from medfed.storage import accounts, cases, outbox, posts, trust
+from medfed.storage import accounts, cases, outbox, posts
 from medfed.storage.database import Transaction, View
-from medfed.storage.outbox import Outgoing, Recipient
+from medfed.storage.outbox import WITHDRAWALS, Outgoing, Recipient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +24,8 @@ class Letter:
     actor: Account
     activity: Activity
     body: bytes
+    proven: bool
+    """Whether the actor's own proof is on it: what came signed by the actor may have none."""
 
 
 async def forward(tx: Transaction, here: Here, levels: PeerLevels, letter: Letter, post: Post) -> None:
@@ -34,14 +34,16 @@ async def forward(tx: Transaction, here: Here, levels: PeerLevels, letter: Lette
     The three conditions of § 7.1.2 are that it was not seen before, which the inbox sees to; that it is addressed to
     a collection of ours: what is for everybody is for the followers, too; and that it answers something of ours.
     """
+    if not letter.proven or not letter.body or not _is_for_everybody(letter, post):
+        return
     owner = await _whom_it_answers(tx, post)
-    if owner is None or not _is_for_everybody(letter, post) or not await _is_proven(tx, here, letter):
+    if owner is None:
         return
     activity, now = letter.activity, here.now()
     owed: list[Recipient] = [replace(levels.followers_of(owner), but_not_on=letter.actor.host)]
-    if activity.kind in WITHDRAWALS:
-        given = await outbox.inboxes_on(tx, await posts.given_to(tx, post.id))
-        owed += [each for each in given if each.host != letter.actor.host and not levels.is_blocked(each.host)]
+    if activity.kind != "Create":
+        even = activity.kind in WITHDRAWALS
+        owed.append(replace(levels.holders_of(post.id), but_not_on=letter.actor.host, even_suspended=even))
     await outbox.enqueue(
         tx,
         Outgoing(
@@ -80,20 +82,3 @@ def _is_for_everybody(letter: Letter, post: Post) -> bool:
         activity.to, activity.cc, followers_uri=letter.actor.followers_uri, restricted=not post.is_open
     )
     return audience in OPEN and not post.is_boost
-
-
-async def _is_proven(view: View, here: Here, letter: Letter) -> bool:
-    """Whether the actor's own proof is on it, by a key that we hold: what came signed by the actor may have none."""
-    if "proof" not in letter.activity.document or not letter.body:
-        return False
-    try:
-        claim = proofs.read(letter.activity.document, now=here.now())
-        found = await accounts.find_key_with_owner(view, claim.verification_method)
-        if found is None or found[1].id != letter.actor.id or found[0].kind != "ed25519":
-            return False
-        if found[0].public in await trust.revoked_keys(view):
-            return False
-        proofs.verify(claim, keys.parse_multikey(found[0].public))
-    except (BadProof, BadSignature):
-        return False
-    return True

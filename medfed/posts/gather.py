@@ -4,13 +4,15 @@ Sent as Add of the answer's id to the post's replies collection, so that each ho
 was written, and no activity is forwarded that could not be verified.
 """
 
+from dataclasses import replace
+
 from medfed.accounts.peers import PeerLevels
 from medfed.accounts.promise import promise
 from medfed.activitypub import render
 from medfed.activitypub.here import Here
 from medfed.domain.accounts import Account
 from medfed.domain.posts import Post
-from medfed.storage import accounts, cases, outbox, posts
+from medfed.storage import accounts, cases, posts
 from medfed.storage.database import Transaction
 
 
@@ -24,12 +26,7 @@ async def tell_of_answer(tx: Transaction, here: Here, levels: PeerLevels, answer
     if not await cases.of_posts(tx, [root.id]):
         return
     owner = await accounts.get(tx, root.account_id)
-    hosts = [host for host in await posts.given_to(tx, root.id) if host != answerer.host]
-    if root.visibility == "verified":
-        hosts = [host for host in hosts if levels.is_trusted(host)]
-    owed = [inbox for inbox in await outbox.inboxes_on(tx, hosts) if not levels.is_blocked(inbox.host)]
-    if not owed:
-        return
+    holders = levels.holders_of(root.id, trusted=root.visibility == "verified")
     activity = render.activity(
         "Add",
         id_=here.uris.activity(owner.uri, here.ids.new()),
@@ -38,4 +35,4 @@ async def tell_of_answer(tx: Transaction, here: Here, levels: PeerLevels, answer
         to=[root.audience_uri or owner.followers_uri],
         target=here.uris.replies(root.uri),
     )
-    await promise(tx, here, owner, activity, owed)
+    await promise(tx, here, owner, activity, [replace(holders, but_not_on=answerer.host)])

@@ -1,19 +1,19 @@
 """Which inboxes a post of ours is owed to: the one place where an audience becomes hosts."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from medfed.accounts.peers import PeerLevels
 from medfed.accounts.promise import inbox_of, shared_inbox_of
 from medfed.domain.accounts import Account
-from medfed.domain.peers import Level
 from medfed.domain.posts import RESTRICTED, Post
-from medfed.storage import accounts, outbox, posts
+from medfed.storage import accounts, posts
 from medfed.storage.database import View
 from medfed.storage.outbox import Inbox, Recipient
 
 
 async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Recipient]:
-    """The inboxes of a new or edited post.
+    """The inboxes of a new post.
 
     Followers by their shared inboxes, whoever is addressed, and the author of what is answered. A direct post
     goes to those addressed and nowhere else. What is for verified practitioners goes to trusted peers only, and
@@ -28,10 +28,24 @@ async def for_post(view: View, levels: PeerLevels, post: Post, author: Account) 
         return [*_allowed([inbox_of(account) for account in named], levels, post)]
     if post.visibility == "verified" and not await _begins_here(view, post):
         return [*_allowed(await _speaking(view, post), levels, post)]
-    found = [shared_inbox_of(account) for account in named]
-    if post.visibility == "verified" and post.conversation_id != post.id:
-        found += await outbox.inboxes_on(view, await posts.given_to(view, post.conversation_id))
-    return [*_allowed(found, levels, post), levels.followers_of(author, trusted=post.visibility == "verified")]
+    trusted = post.visibility == "verified"
+    found = _allowed([shared_inbox_of(account) for account in named], levels, post)
+    owed: list[Recipient] = [*found, levels.followers_of(author, trusted=trusted)]
+    if trusted and post.conversation_id != post.id:
+        owed.append(levels.holders_of(post.conversation_id, trusted=True))
+    return owed
+
+
+async def for_edit(view: View, levels: PeerLevels, post: Post, author: Account) -> list[Recipient]:
+    """The inboxes of new words: those of a new post, and whoever holds the old ones, and may still have it.
+
+    What is for followers, for a few or for a group goes to those alone who are in it today: of others, it is
+    withdrawn when it is deleted.
+    """
+    owed = await for_post(view, levels, post, author)
+    if post.is_open or post.visibility == "verified":
+        owed.append(levels.holders_of(post.id, trusted=post.visibility == "verified"))
+    return owed
 
 
 async def _group(view: View, post: Post) -> list[Inbox]:
@@ -57,17 +71,18 @@ async def for_withdrawal(view: View, levels: PeerLevels, post: Post, author: Acc
     if post.is_held and post.in_reply_to_account_id is not None:
         asked = await accounts.get(view, post.in_reply_to_account_id)
         return [] if levels.is_blocked(asked.host) else [inbox_of(asked)]
-    given = await outbox.inboxes_on(view, await posts.given_to(view, post.id))
-    if post.visibility in RESTRICTED:
-        return [inbox for inbox in _distinct(given) if not levels.is_blocked(inbox.host)]
-    named = [shared_inbox_of(account) for account in await _addressed(view, post)]
-    followers = [levels.followers_of(author)] if post.visibility in ("public", "unlisted") else []
-    return [*(inbox for inbox in _distinct([*given, *named]) if not levels.is_blocked(inbox.host)), *followers]
+    named = [] if post.visibility in RESTRICTED else await _addressed(view, post)
+    owed: list[Recipient] = [*_unblocked([shared_inbox_of(account) for account in named], levels)]
+    if post.is_open:
+        owed.append(levels.followers_of(author))
+    return [*owed, replace(levels.holders_of(post.id), even_suspended=True)]
 
 
-def for_boost(levels: PeerLevels, booster: Account, author: Account) -> list[Recipient]:
-    """The inboxes of an Announce: the booster's followers, and the author of what is boosted."""
-    owed: list[Recipient] = [levels.followers_of(booster)]
+def for_boost(levels: PeerLevels, passed: Post, booster: Account, author: Account) -> list[Recipient]:
+    """The inboxes of an Announce: the author of what is boosted and, unless that one has to agree first, the
+    booster's followers.
+    """
+    owed: list[Recipient] = [] if passed.is_held else [levels.followers_of(booster)]
     if not author.local and not levels.is_blocked(author.host):
         owed.append(shared_inbox_of(author))
     return owed
@@ -83,13 +98,10 @@ async def _addressed(view: View, post: Post) -> list[Account]:
 
 
 def _allowed(inboxes: Iterable[Inbox], levels: PeerLevels, post: Post) -> list[Inbox]:
-    restricted = post.visibility in RESTRICTED
-    return [
-        inbox
-        for inbox in _distinct(inboxes)
-        if (levels.of(inbox.host) is Level.TRUSTED if restricted else not levels.is_blocked(inbox.host))
-    ]
+    if post.visibility in RESTRICTED:
+        return [inbox for inbox in inboxes if levels.is_trusted(inbox.host)]
+    return _unblocked(inboxes, levels)
 
 
-def _distinct(inboxes: Iterable[Inbox]) -> list[Inbox]:
-    return list({inbox.url: inbox for inbox in inboxes}.values())
+def _unblocked(inboxes: Iterable[Inbox], levels: PeerLevels) -> list[Inbox]:
+    return [inbox for inbox in inboxes if not levels.is_blocked(inbox.host)]

@@ -1,18 +1,20 @@
 """A group of ours passes on an activity, whole, so that every host of its members has it (FEP-1b12)."""
 
+from medfed.accounts.peers import PeerLevels
 from medfed.accounts.promise import promise
 from medfed.activitypub import render
 from medfed.activitypub.here import Here
 from medfed.activitypub.wire import Document
 from medfed.domain.accounts import Account
 from medfed.domain.posts import AS_PUBLIC, Post
-from medfed.storage import accounts, groups, outbox, relations
+from medfed.storage import accounts, groups, relations
 from medfed.storage.database import Transaction
 
 
 async def pass_on(
     tx: Transaction,
     here: Here,
+    levels: PeerLevels,
     group: Account,
     activity: Document,
     *,
@@ -32,12 +34,13 @@ async def pass_on(
         to=[group.followers_uri] if closed else [AS_PUBLIC],
         cc=[] if closed else [group.followers_uri],
     )
-    await promise(tx, here, group, wrapped, await outbox.follower_inboxes(tx, group.id), post_id=post_id)
+    await promise(tx, here, group, wrapped, [levels.followers_of(group, trusted=closed)], post_id=post_id)
 
 
 async def pass_on_about(
     tx: Transaction,
     here: Here,
+    levels: PeerLevels,
     post: Post,
     actor: Account,
     activity: Document,
@@ -56,4 +59,4 @@ async def pass_on_about(
             continue
         if withdraws or account.id in await relations.followed_among(tx, actor.id, [account.id]):
             owed_to = post.id if brings else None
-            await pass_on(tx, here, account, activity, post_id=owed_to, closed=group.closed)
+            await pass_on(tx, here, levels, account, activity, post_id=owed_to, closed=group.closed)

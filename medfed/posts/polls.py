@@ -26,6 +26,4 @@ async def await_end(tx: Transaction, here: Here, post_id: int, closes_at: Millis
 
 
 async def _later(tx: Transaction, here: Here, kind: str, post_id: int, run_at: Millis) -> None:
-    await tasks.enqueue(
-        tx, id_=here.ids.new(), kind=kind, payload={"post_id": post_id}, run_at=run_at, once=f"{kind}/{post_id}"
-    )
+    await tasks.ask(tx, here, kind, {"post_id": post_id}, once=post_id, at=run_at)

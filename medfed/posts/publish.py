@@ -216,7 +216,7 @@ async def _send(tx: Transaction, here: Here, levels: PeerLevels, whole: Whole, k
         here,
         author,
         activity,
-        await inboxes.for_post(tx, levels, post, author),
+        await (inboxes.for_edit if kind == "Update" else inboxes.for_post)(tx, levels, post, author),
         post_id=post.id,
         listed=post.is_open and kind == "Create",
         context=contexts.POST,
@@ -285,11 +285,11 @@ async def set_policy(
 
 
 async def announce_edit(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
-    """Tell peers, and members who boosted it, that a post has changed; of one that is held they learn later."""
+    """Tell every peer that holds a post, and may, that it has changed; of one that is held they learn later."""
     if post.is_held:
         return
     sent = await _send(tx, here, levels, await whole_of(tx, here, post, author), "Update")
-    await pass_on_about(tx, here, post, author, sent, brings=True)
+    await pass_on_about(tx, here, levels, post, author, sent, brings=True)
 
 
 async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Account, post: Post) -> None:
@@ -314,7 +314,7 @@ async def delete(tx: Transaction, here: Here, levels: PeerLevels, author: Accoun
     await outbox.unlist(tx, post.id)
     await outbox.empty(tx, post.id)
     sent = await promise(tx, here, author, activity, owed)
-    await pass_on_about(tx, here, post, author, sent, withdraws=True)
+    await pass_on_about(tx, here, levels, post, author, sent, withdraws=True)
     await posts.delete(tx, post, actor_uri=author.uri, at=here.now())
     if post.is_open:
         await posts.give_to(tx, post.id, posts.EVERYBODY, here.now())

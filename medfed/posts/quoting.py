@@ -14,7 +14,6 @@ from medfed.notifications.notify import notify
 from medfed.posts import permission
 from medfed.storage import consents, quotes, tasks
 from medfed.storage.database import Transaction, View
-from medfed.verification.work import WAKE
 
 TASK: Final = "quote.check"
 
@@ -32,15 +31,7 @@ async def claim(tx: Transaction, here: Here, post_id: int, said: PeerPost) -> No
     if known is not None and (known.quoted_uri != said.quote or _is_settled(known, said)):
         return
     await quotes.add(tx, post_id, said.quote)
-    await tasks.enqueue(
-        tx,
-        id_=here.ids.new(),
-        kind=TASK,
-        payload={"post_id": post_id, "stamp_uri": said.quote_stamp},
-        run_at=here.now(),
-        once=f"{TASK}/{post_id}",
-    )
-    tx.wake(WAKE)
+    await tasks.ask(tx, here, TASK, {"post_id": post_id, "stamp_uri": said.quote_stamp}, once=post_id)
 
 
 def _is_settled(known: Quote, said: PeerPost) -> bool:

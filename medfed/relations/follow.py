@@ -10,7 +10,7 @@ from medfed.domain.relations import Follow
 from medfed.kernel.clock import Millis
 from medfed.kernel.errors import Forbidden, Invalid
 from medfed.notifications.notify import notify
-from medfed.storage import accounts, notifications, relations, timelines
+from medfed.storage import accounts, groups, notifications, relations, timelines
 from medfed.storage.database import Transaction
 
 
@@ -79,12 +79,28 @@ async def refuse(tx: Transaction, here: Here, target: Account, follower: Account
 async def _asked(tx: Transaction, here: Here, follower: Account, target: Account, asked: Follow) -> None:
     """What happens on the followed side, once, for local and peer followers alike."""
     if asked.state == "pending":
-        await notify(tx, here, to=target.id, kind="follow_request", from_id=follower.id)
+        await _tell_of_request(tx, here, follower, target)
         return
     await notify(tx, here, to=target.id, kind="follow", from_id=follower.id)
     await _took_effect(tx, follower, target)
     if not follower.local:
         await _answer(tx, here, target, follower, asked.uri, "Accept")
+
+
+async def _tell_of_request(tx: Transaction, here: Here, follower: Account, target: Account) -> None:
+    """Who decides hears that somebody asks: the member, or whoever moderates a group."""
+    if target.kind != "Group":
+        await notify(tx, here, to=target.id, kind="follow_request", from_id=follower.id)
+        return
+    for moderator_id in await groups.moderators(tx, target.id):
+        await notify(tx, here, to=moderator_id, kind="group_request", from_id=follower.id, group_id=target.id)
+
+
+async def _withdraw_request(tx: Transaction, follower: Account, target: Account) -> None:
+    if target.kind == "Group":
+        await notifications.withdraw_request(tx, group_id=target.id, from_id=follower.id)
+    else:
+        await notifications.withdraw(tx, account_id=target.id, kind="follow_request", from_id=follower.id)
 
 
 async def _took_effect(tx: Transaction, follower: Account, target: Account) -> None:
@@ -98,7 +114,7 @@ async def authorize(tx: Transaction, here: Here, member: Account, follower: Acco
     asked = await relations.find(tx, follower.id, member.id)
     if asked is None or not await relations.accept(tx, follower.id, member.id):
         return False
-    await notifications.withdraw(tx, account_id=member.id, kind="follow_request", from_id=follower.id)
+    await _withdraw_request(tx, follower, member)
     await notify(tx, here, to=member.id, kind="follow", from_id=follower.id)
     await _took_effect(tx, follower, member)
     if not follower.local:
@@ -113,7 +129,7 @@ async def reject(tx: Transaction, here: Here, member: Account, follower: Account
         return False
     await relations.delete(tx, follower.id, member.id)
     await accounts.recount_follows(tx, follower.id, member.id)
-    await notifications.withdraw(tx, account_id=member.id, kind="follow_request", from_id=follower.id)
+    await _withdraw_request(tx, follower, member)
     if follower.local:
         await timelines.empty_home(tx, follower.id, member.id)
     else:
@@ -172,7 +188,7 @@ async def ended(tx: Transaction, follower: Account, target: Account) -> None:
     """The follow is over on this side."""
     await relations.delete(tx, follower.id, target.id)
     await accounts.recount_follows(tx, follower.id, target.id)
-    await notifications.withdraw(tx, account_id=target.id, kind="follow_request", from_id=follower.id)
+    await _withdraw_request(tx, follower, target)
     if follower.local:
         await timelines.empty_home(tx, follower.id, target.id)
 

@@ -7,18 +7,17 @@ from typing import Final
 from medfed.activitypub import followersync
 from medfed.activitypub.followersync import Announced
 from medfed.activitypub.here import Here
-from medfed.activitypub.strictjson import parse_object
 from medfed.domain.accounts import Account
 from medfed.kernel import limits
 from medfed.kernel.allowance import Allowance
-from medfed.kernel.clock import HOUR, SECOND
-from medfed.kernel.errors import Malformed, OriginMismatch
+from medfed.kernel.clock import HOUR, SECOND, Millis
+from medfed.kernel.errors import Malformed
 from medfed.net.client import Net
-from medfed.net.fetch import fetch_document
+from medfed.net.fetch import fetch_collection
 from medfed.net.message import Signer
 from medfed.relations import follow as relating
 from medfed.relations.digests import FollowerDigests
-from medfed.storage import accounts, relations, tasks
+from medfed.storage import accounts, relations, shares, tasks
 from medfed.storage.database import Store, Transaction
 
 log: Final = logging.getLogger(__name__)
@@ -30,35 +29,36 @@ TASK: Final = "followers.synchronise"
 class Comparer:
     """Compares what an author's server announces with what is known here, and asks for the list if that differs.
 
-    How often that may happen is counted in this process: a peer that never agrees costs it a request in ten minutes,
-    and not more than some in an hour for all its authors.
+    How often that may happen is counted for all processes together: a peer that never agrees costs us a request in ten
+    minutes, and not more than some in an hour for all its authors. What this process asked for it remembers itself, so
+    that a peer that never agrees does not have it write each time.
     """
 
     def __init__(self, *, store: Store, here: Here, digests: FollowerDigests) -> None:
         self._store = store
         self._here = here
         self._digests = digests
-        self._authors = Allowance(1, limits.FOLLOWERS_SYNC_SECONDS * SECOND)
-        self._hosts = Allowance(limits.FOLLOWERS_SYNCS_PER_HOST, HOUR)
+        self._authors = Allowance()
 
     async def compare(self, author: Account, announced: Announced) -> bool:
         """Whether the list is going to be asked for."""
         if await self._digests.here_of(author) == announced.digest:
             return False
         now = self._here.now()
-        if not self._authors.take(author.uri, now) or not self._hosts.take(author.host, now):
+        if self._authors.take(author.uri, now, most=1, per=limits.FOLLOWERS_SYNC_SECONDS * SECOND):
             return False
         async with self._store.transaction("ask who follows") as tx:
-            await tasks.enqueue(
-                tx,
-                id_=self._here.ids.new(),
-                kind=TASK,
-                payload={"account_id": author.id, "url": announced.url},
-                run_at=now,
-                once=f"{TASK}/{author.id}",
-            )
-            tx.wake("tasks")
+            if not await self._may_ask(tx, author, now):
+                return False
+            payload = {"account_id": author.id, "url": announced.url}
+            await tasks.ask(tx, self._here, TASK, payload, once=author.id)
         return True
+
+    async def _may_ask(self, tx: Transaction, author: Account, now: Millis) -> bool:
+        each, of_host = limits.FOLLOWERS_SYNC_SECONDS * SECOND, limits.FOLLOWERS_SYNCS_PER_HOST
+        if not await shares.take(tx, f"followers/{author.uri}", most=1, per=each, now=now):
+            return False
+        return await shares.take(tx, f"followers/{author.host}", most=of_host, per=HOUR, now=now)
 
 
 async def synchronise(store: Store, here: Here, net: Net, sign: Signer, author: Account, url: str) -> None:
@@ -84,12 +84,8 @@ async def _listed(net: Net, sign: Signer, author: Account, url: str) -> frozense
         if url in seen or len(seen) >= limits.FOLLOWERS_PAGES or len(found) > limits.FOLLOWERS_LISTED:
             raise Malformed("the list of followers has no end")
         seen.add(url)
-        if not followersync.is_at_home(url, author.uri):
-            raise OriginMismatch("the list of followers goes on at another server")
-        fetched = await fetch_document(net, url, sign=sign)
-        if not followersync.is_at_home(fetched.url, author.uri):
-            raise OriginMismatch("the list of followers is on another server than the author")
-        part = followersync.read_part(parse_object(fetched.body, max_array=limits.FOLLOWERS_LISTED))
+        listing = await fetch_collection(net, url, of=author.uri, sign=sign, max_array=limits.FOLLOWERS_LISTED)
+        part = followersync.read_part(listing)
         total = part.total if total is None else total
         found.update(id_ for id_ in part.ids if id_)
         url = part.next

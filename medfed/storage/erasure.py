@@ -59,6 +59,7 @@ _OWN: Final = (
     sql("DELETE FROM mute WHERE target_id = :id"),
     sql("DELETE FROM notification WHERE account_id = :id"),
     sql("DELETE FROM notification WHERE from_id = :id"),
+    sql("DELETE FROM notification WHERE group_id = :id"),
     sql("DELETE FROM marker WHERE account_id = :id"),
     sql("DELETE FROM community WHERE account_id = :id"),
     sql("DELETE FROM community_moderator WHERE account_id = :id"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from medfed.domain.accounts import Account
 from medfed.domain.groups import Group
 from medfed.kernel.clock import Millis
 from medfed.storage import accounts
@@ -92,6 +93,11 @@ async def find(view: View, account_id: int) -> Group | None:
     """The group whose account this is, if it is one of ours."""
     row = await view.one_or_none(_FIND, account_id=account_id)
     return _group(row) if row else None
+
+
+async def of_account(view: View, account: Account) -> Group | None:
+    """The group that an account is, if it is one of ours; of others nothing is asked."""
+    return await find(view, account.id) if account.kind == "Group" else None
 
 
 async def among(view: View, ids: Iterable[int]) -> list[Group]:

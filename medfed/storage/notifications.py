@@ -11,9 +11,11 @@ from medfed.storage.database import Transaction, View
 from medfed.storage.paging import Paged
 from medfed.storage.statements import sql
 
+_COLUMNS: Final = "n.id, n.account_id, n.kind, n.from_id, n.post_id, n.group_id, n.created_at"
+
 _PAGE = Paged(
-    """
-    SELECT n.id, n.account_id, n.kind, n.from_id, n.post_id, n.created_at FROM notification n
+    f"""
+    SELECT {_COLUMNS} FROM notification n
     WHERE n.account_id = :account_id AND n.kind IN :kinds[text]
       AND (CAST(:from_id AS BIGINT) = 0 OR n.from_id = :from_id)
       AND EXISTS (SELECT 1 FROM account a WHERE a.id = n.from_id AND a.suspended_at IS NULL)
@@ -32,12 +34,12 @@ _HEADS: Final = """
       ))
 """
 """The newest of each group: asking each row for a newer one, a page reads little more than it shows."""
-_GROUPS = Paged(f"SELECT n.id, n.account_id, n.kind, n.from_id, n.post_id, n.created_at {_HEADS}", "n.id")
+_GROUPS = Paged(f"SELECT {_COLUMNS} {_HEADS}", "n.id")
 _COUNT_GROUPS_AFTER = sql(f"SELECT COUNT(*) {_HEADS} AND n.id > :after")
 _MEMBERS = sql(
-    """
-    SELECT r.head_id, r.members, r.id, r.account_id, r.kind, r.from_id, r.post_id, r.created_at FROM (
-        SELECT h.id AS head_id, n.id, n.account_id, n.kind, n.from_id, n.post_id, n.created_at,
+    f"""
+    SELECT r.head_id, r.members, r.id, r.account_id, r.kind, r.from_id, r.post_id, r.group_id, r.created_at FROM (
+        SELECT h.id AS head_id, {_COLUMNS},
                ROW_NUMBER() OVER (PARTITION BY h.id ORDER BY n.id DESC) AS place,
                COUNT(*) OVER (PARTITION BY h.id) AS members
         FROM notification h
@@ -48,16 +50,11 @@ _MEMBERS = sql(
     WHERE r.place <= :sample ORDER BY r.id DESC
     """
 )
-_FIND = sql(
-    """
-    SELECT id, account_id, kind, from_id, post_id, created_at FROM notification
-    WHERE id = :id AND account_id = :account_id
-    """
-)
+_FIND = sql(f"SELECT {_COLUMNS} FROM notification n WHERE n.id = :id AND n.account_id = :account_id")
 _ADD = sql(
     """
-    INSERT INTO notification (id, account_id, kind, from_id, post_id, created_at)
-    VALUES (:id, :account_id, :kind, :from_id, :post_id, :created_at)
+    INSERT INTO notification (id, account_id, kind, from_id, post_id, group_id, created_at)
+    VALUES (:id, :account_id, :kind, :from_id, :post_id, :group_id, :created_at)
     """
 )
 _SAME = sql(
@@ -65,13 +62,14 @@ _SAME = sql(
     SELECT 1 FROM notification
     WHERE account_id = :account_id AND kind = :kind AND from_id = :from_id
       AND ((post_id IS NULL AND CAST(:post_id AS BIGINT) = 0) OR post_id = :post_id)
+      AND COALESCE(group_id, 0) = :group_id
     LIMIT 1
     """
 )
 _OF_GROUP = sql(
-    """
-    SELECT id, account_id, kind, from_id, post_id, created_at FROM notification
-    WHERE account_id = :account_id AND kind = :kind AND post_id = :post_id ORDER BY id DESC LIMIT :limit
+    f"""
+    SELECT {_COLUMNS} FROM notification n
+    WHERE n.account_id = :account_id AND n.kind = :kind AND n.post_id = :post_id ORDER BY n.id DESC LIMIT :limit
     """
 )
 _COUNT_GROUP = sql(
@@ -90,6 +88,8 @@ _WITHDRAW = sql(
       AND ((post_id IS NULL AND CAST(:post_id AS BIGINT) = 0) OR post_id = :post_id)
     """
 )
+_WITHDRAW_REQUEST = sql("DELETE FROM notification WHERE group_id = :group_id AND from_id = :from_id")
+_WITHDRAW_REQUESTS_TO = sql("DELETE FROM notification WHERE group_id = :group_id AND account_id = :account_id")
 _FORGET_FROM = sql("DELETE FROM notification WHERE from_id = :from_id")
 _COUNT_AFTER = sql("SELECT COUNT(*) FROM notification WHERE account_id = :account_id AND id > :after")
 _MARKERS = sql(
@@ -179,6 +179,7 @@ async def add(tx: Transaction, notification: Notification) -> bool:
         kind=notification.kind,
         from_id=notification.from_id,
         post_id=notification.post_id or 0,
+        group_id=notification.group_id or 0,
     )
     if same is not None:
         return False
@@ -189,6 +190,16 @@ async def add(tx: Transaction, notification: Notification) -> bool:
 async def withdraw(tx: Transaction, *, account_id: int, kind: str, from_id: int, post_id: int = 0) -> None:
     """Take back what is no longer true: an undone like, a withdrawn request."""
     await tx.run(_WITHDRAW, account_id=account_id, kind=kind, from_id=from_id, post_id=post_id)
+
+
+async def withdraw_request(tx: Transaction, *, group_id: int, from_id: int) -> None:
+    """Whoever moderates a group need no longer hear that somebody asks to join it."""
+    await tx.run(_WITHDRAW_REQUEST, group_id=group_id, from_id=from_id)
+
+
+async def withdraw_requests_to(tx: Transaction, *, group_id: int, account_id: int) -> None:
+    """Who asks to join a group is no longer for this account to hear."""
+    await tx.run(_WITHDRAW_REQUESTS_TO, group_id=group_id, account_id=account_id)
 
 
 async def of_group(view: View, account_id: int, kind: str, post_id: int, *, limit: int = 80) -> list[Notification]:

@@ -10,6 +10,9 @@ from medfed.storage.database import Transaction, View
 from medfed.storage.paging import Paged
 from medfed.storage.statements import sql
 
+WITHDRAWALS: Final = frozenset({"Delete", "Undo", "Remove"})
+"""What takes something back: owed for longer than the rest, even to who does not answer."""
+
 _ADD = sql(
     """
     INSERT INTO outbox (id, uri, account_id, post_id, kind, body, listed, to_followers, keep_until, created_at)
@@ -33,6 +36,38 @@ _OWE_FOLLOWERS = sql(
       AND a.suspended_at IS NULL AND a.gone_at IS NULL AND a.inbox <> ''
       AND CASE WHEN COALESCE(p.level, '') = '' THEN CAST(:unjudged AS TEXT) ELSE p.level END IN :levels[text]
       AND a.host <> CAST(:but_not_on AS TEXT)
+    ON CONFLICT (activity_id, inbox) DO NOTHING
+    """
+)
+# Whoever was given it or fetched it, and whoever does something with it, for a group may have brought it to them.
+_OWE_HOLDERS = sql(
+    """
+    INSERT INTO delivery (activity_id, host, inbox, state, attempts, next_at, last_error)
+    SELECT CAST(:activity_id AS BIGINT), h.host, h.inbox, 'waiting', 0, CAST(:at AS BIGINT), ''
+    FROM (
+        SELECT holder.host, (
+            SELECT CASE WHEN a.shared_inbox <> '' THEN a.shared_inbox ELSE a.inbox END FROM account a
+            WHERE a.local = 0 AND a.host = holder.host AND a.inbox <> '' AND a.gone_at IS NULL
+              AND (a.suspended_at IS NULL OR CAST(:even_suspended AS SMALLINT) = 1)
+            LIMIT 1
+        ) AS inbox
+        FROM (
+            SELECT d.host FROM post_distribution d WHERE d.post_id = :post_id
+            UNION SELECT a.host FROM post b JOIN account a ON a.id = b.account_id
+                  WHERE b.boost_of_id = :post_id AND a.local = 0
+            UNION SELECT a.host FROM post r JOIN account a ON a.id = r.account_id
+                  WHERE r.in_reply_to_id = :post_id AND a.local = 0
+            UNION SELECT a.host FROM reaction l JOIN account a ON a.id = l.account_id
+                  WHERE l.post_id = :post_id AND a.local = 0
+            UNION SELECT a.host FROM poll_vote v JOIN account a ON a.id = v.account_id
+                  WHERE v.post_id = :post_id AND a.local = 0
+            UNION SELECT a.host FROM quote q JOIN post s ON s.id = q.post_id JOIN account a ON a.id = s.account_id
+                  WHERE q.quoted_id = :post_id AND a.local = 0
+        ) holder
+    ) h LEFT JOIN peer p ON p.domain = h.host
+    WHERE h.inbox IS NOT NULL AND h.host <> CAST(:but_not_on AS TEXT)
+      AND CASE WHEN COALESCE(p.level, '') = '' THEN CAST(:unjudged AS TEXT) ELSE p.level END IN :levels[text]
+      AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.activity_id = :activity_id AND o.host = h.host)
     ON CONFLICT (activity_id, inbox) DO NOTHING
     """
 )
@@ -125,10 +160,11 @@ _MISSING = sql(
     """
 )
 _FOUND = sql("DELETE FROM missing_inbox WHERE inbox = :inbox")
+_WITHDRAWING: Final = ", ".join(f"'{kind}'" for kind in sorted(WITHDRAWALS))
 _REFUSED_TOO_LONG = sql(
-    """
+    f"""
     SELECT d.host, COUNT(*) AS dropped,
-           SUM(CASE WHEN o.kind IN ('Delete', 'Undo', 'Remove') THEN 1 ELSE 0 END) AS withdrawals
+           SUM(CASE WHEN o.kind IN ({_WITHDRAWING}) THEN 1 ELSE 0 END) AS withdrawals
     FROM delivery d JOIN outbox o ON o.id = d.activity_id
     WHERE d.state = 'parked' AND d.next_at = 0 AND o.keep_until <= :now
     GROUP BY d.host
@@ -141,9 +177,9 @@ _DROP_REFUSED = sql(
     """
 )
 _WITHDRAWALS = sql(
-    """
+    f"""
     SELECT d.host, COUNT(*) AS owed, MIN(o.keep_until) AS until FROM outbox o JOIN delivery d ON d.activity_id = o.id
-    WHERE o.kind IN ('Delete', 'Undo', 'Remove')
+    WHERE o.kind IN ({_WITHDRAWING})
     GROUP BY d.host
     """
 )
@@ -184,6 +220,7 @@ _COUNT_LISTED = sql("SELECT COUNT(*) FROM outbox WHERE account_id = :account_id 
 _UNLIST = sql("UPDATE outbox SET listed = 0 WHERE post_id = :post_id")
 _EMPTY = sql("UPDATE outbox SET body = :nothing WHERE post_id = :post_id AND kind IN ('Create', 'Update', 'Announce')")
 _BY_URI = sql("SELECT body, account_id, listed, post_id, kind FROM outbox WHERE uri = :uri")
+_FORGET_ASKED = sql("DELETE FROM outbox WHERE uri = :uri")
 _FORGET = sql(
     """
     DELETE FROM outbox WHERE created_at < :before AND listed = 0
@@ -231,7 +268,24 @@ class Followers:
     """A host that has it already: it is its own."""
 
 
-Recipient: TypeAlias = Inbox | Followers
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holders:
+    """One inbox on each peer, of these levels, that may hold a post: what is said of the post itself reaches them all.
+
+    Peers that are owed the activity already get it once.
+    """
+
+    post_id: int
+    levels: tuple[str, ...]
+    unjudged: str
+    """The level of a peer that no admin has judged."""
+    but_not_on: str = ""
+    """A host that has it already: it is its own."""
+    even_suspended: bool = False
+    """Also those of whose people we know only such as are suspended here."""
+
+
+Recipient: TypeAlias = Inbox | Followers | Holders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,9 +337,11 @@ async def enqueue(tx: Transaction, activity: Outgoing, recipients: Iterable[Reci
     if owed:
         rows = [{"activity_id": activity.id, "host": i.host, "inbox": i.url, "at": at} for i in owed.values()]
         await tx.run_many(_OWE, rows)
-    for each in found:
-        if isinstance(each, Followers):
-            written += await tx.run(_OWE_FOLLOWERS, activity_id=activity.id, at=at, **asdict(each))
+    for followers in (each for each in found if isinstance(each, Followers)):
+        written += await tx.run(_OWE_FOLLOWERS, activity_id=activity.id, at=at, **asdict(followers))
+    for holders in (each for each in found if isinstance(each, Holders)):
+        more = asdict(holders) | {"even_suspended": int(holders.even_suspended)}
+        written += await tx.run(_OWE_HOLDERS, activity_id=activity.id, at=at, **more)
     if written and activity.post_id is not None:
         await tx.run(_REMEMBER_HOSTS, post_id=activity.post_id, activity_id=activity.id, at=at)
     return written
@@ -432,6 +488,11 @@ async def overview(view: View) -> list[dict[str, Any]]:
     """Per host: waiting, parked, withheld, parked_until (or None), attempts, next_at, last_error, failing_since,
     failures, last_heard (or None), last_sent (or None)."""
     return [dict(row) for row in await view.all(_LIST)]
+
+
+async def forget_asked(tx: Transaction, uri: str) -> None:
+    """Forget an activity that was said to one: it is about to be said, under the same id, to all."""
+    await tx.run(_FORGET_ASKED, uri=uri)
 
 
 async def cancel_unsent(tx: Transaction, post_id: int) -> None:

@@ -79,27 +79,26 @@ _ORPHAN_REPLIES_TO = sql(
 _DELETE_LIKES_OF = sql("DELETE FROM reaction WHERE account_id = :account_id")
 _DELETE_VOTES_OF = sql("DELETE FROM poll_vote WHERE account_id = :account_id")
 _DELETE_MENTIONS_OF = sql("DELETE FROM post_mention WHERE account_id = :account_id")
-_RECOUNT = sql(
-    """
-    UPDATE post SET
-        replies_count = (SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id),
-        boosts_count = (SELECT COUNT(*) FROM post b WHERE b.boost_of_id = post.id),
-        likes_count = (SELECT COUNT(DISTINCT l.account_id) FROM reaction l WHERE l.post_id = post.id)
-    WHERE id IN :ids[]
-    """
-)
-_COUNT_REPLIES = sql(
-    """
-    UPDATE post SET replies_count = (
+_REPLIES_COUNT = """
+    replies_count = (
         SELECT COUNT(*) FROM post r WHERE r.in_reply_to_id = post.id AND r.permit NOT IN ('waiting', 'refused')
           AND (r.visibility IN ('public', 'unlisted') OR (r.visibility = post.visibility AND r.visibility <> 'direct'))
     )
-    WHERE id = :id
-    """
-)
-_COUNT_BOOSTS = sql(
-    "UPDATE post SET boosts_count = (SELECT COUNT(*) FROM post b WHERE b.boost_of_id = post.id) WHERE id = :id"
-)
+"""
+_BOOSTS_COUNT = """
+    boosts_count = (
+        SELECT COUNT(*) FROM post b WHERE b.boost_of_id = post.id AND b.permit NOT IN ('waiting', 'refused')
+    )
+"""
+_LIKES_COUNT = """
+    likes_count = (
+        SELECT COUNT(DISTINCT l.account_id) FROM reaction l WHERE l.post_id = post.id AND l.held = 0
+    )
+"""
+_RECOUNT = sql(f"UPDATE post SET {_REPLIES_COUNT}, {_BOOSTS_COUNT}, {_LIKES_COUNT} WHERE id IN :ids[]")
+_COUNT_REPLIES = sql(f"UPDATE post SET {_REPLIES_COUNT} WHERE id = :id")
+_COUNT_BOOSTS = sql(f"UPDATE post SET {_BOOSTS_COUNT} WHERE id = :id")
+_COUNT_LIKES = sql(f"UPDATE post SET {_LIKES_COUNT} WHERE id = :id")
 _ADOPT = sql(
     """
     UPDATE post SET in_reply_to_id = :id, in_reply_to_account_id = :account_id
@@ -453,6 +452,11 @@ async def adopt_replies(tx: Transaction, post: Post) -> None:
 async def recount_replies(tx: Transaction, post_id: int) -> None:
     """Recompute how many replies a post has; those for fewer readers than the post are not counted (M06)."""
     await tx.run(_COUNT_REPLIES, id=post_id)
+
+
+async def recount_likes(tx: Transaction, post_id: int) -> None:
+    """Recompute how many like a post, or react to it in any other way."""
+    await tx.run(_COUNT_LIKES, id=post_id)
 
 
 async def recount_boosts(tx: Transaction, post_id: int) -> None:

@@ -6,19 +6,29 @@ from dataclasses import dataclass
 from medfed.domain.emoji import EmojiCount
 from medfed.kernel.clock import Millis
 from medfed.kernel.paging import Page
+from medfed.storage import posts
 from medfed.storage.database import Transaction, View
 from medfed.storage.paging import Paged
 from medfed.storage.statements import sql
 
 _LIKE = sql(
     """
-    INSERT INTO reaction (post_id, account_id, uri, at, id, emoji, emoji_id)
-    VALUES (:post_id, :account_id, :uri, :at, :id, :emoji, :emoji_id)
+    INSERT INTO reaction (post_id, account_id, uri, at, id, emoji, emoji_id, held)
+    VALUES (:post_id, :account_id, :uri, :at, :id, :emoji, :emoji_id, :held)
     ON CONFLICT DO NOTHING
     """
 )
 _UNLIKE = sql(
-    "DELETE FROM reaction WHERE post_id = :post_id AND account_id = :account_id AND emoji = :emoji RETURNING uri"
+    """
+    DELETE FROM reaction WHERE post_id = :post_id AND account_id = :account_id AND emoji = :emoji RETURNING uri, held
+    """
+)
+_LET_STAND = sql("UPDATE reaction SET held = 0 WHERE post_id = :post_id AND account_id = :account_id AND held = 1")
+_OF_MEMBER = sql(
+    """
+    SELECT r.post_id, r.account_id, r.uri, r.held FROM reaction r JOIN account a ON a.id = r.account_id
+    WHERE r.uri = :uri AND a.local = 1
+    """
 )
 _BY_URI = sql("SELECT post_id, emoji FROM reaction WHERE uri = :uri AND account_id = :account_id")
 _REACTS = sql("SELECT 1 FROM reaction WHERE post_id = :post_id AND account_id = :account_id LIMIT 1")
@@ -28,12 +38,6 @@ _WITH_EMOJI = sql(
     WHERE r.post_id IN :ids[] AND r.emoji <> ''
     GROUP BY r.post_id, r.emoji, r.emoji_id
     ORDER BY held DESC, first_id
-    """
-)
-_COUNT_LIKES = sql(
-    """
-    UPDATE post SET likes_count = (SELECT COUNT(DISTINCT r.account_id) FROM reaction r WHERE r.post_id = post.id)
-    WHERE id = :id
     """
 )
 _OF_VIEWER = sql(
@@ -51,13 +55,19 @@ _OF_VIEWER = sql(
 _LIKERS = Paged(
     """
     SELECT r.id, r.account_id FROM reaction r
-    WHERE r.post_id = :post_id AND NOT EXISTS (
+    WHERE r.post_id = :post_id AND r.held = 0 AND NOT EXISTS (
         SELECT 1 FROM reaction o WHERE o.post_id = r.post_id AND o.account_id = r.account_id AND o.id < r.id
     )
     """,
     "r.id",
 )
-_BOOSTERS = Paged("SELECT b.id, b.account_id FROM post b WHERE b.boost_of_id = :post_id", "b.id")
+_BOOSTERS = Paged(
+    """
+    SELECT b.id, b.account_id FROM post b
+    WHERE b.boost_of_id = :post_id AND b.permit NOT IN ('waiting', 'refused')
+    """,
+    "b.id",
+)
 _KEEP = sql(
     """
     INSERT INTO bookmark (id, account_id, post_id) VALUES (:id, :account_id, :post_id)
@@ -90,23 +100,64 @@ async def like(
     at: Millis,
     emoji: str = "",
     emoji_id: int | None = None,
+    held: bool = False,
 ) -> bool:
-    """Record a like, or a reaction with an emoji; False if it was there."""
+    """Record a like, or a reaction with an emoji; False if it was there. What is `held` does not count yet."""
     added = await tx.run(
-        _LIKE, post_id=post_id, account_id=account_id, uri=uri, at=at, id=id_, emoji=emoji, emoji_id=emoji_id
+        _LIKE,
+        post_id=post_id,
+        account_id=account_id,
+        uri=uri,
+        at=at,
+        id=id_,
+        emoji=emoji,
+        emoji_id=emoji_id,
+        held=int(held),
     )
-    if added:
-        await tx.run(_COUNT_LIKES, id=post_id)
+    if added and not held:
+        await posts.recount_likes(tx, post_id)
     return added > 0
 
 
-async def unlike(tx: Transaction, post_id: int, account_id: int, emoji: str = "") -> str | None:
-    """Take a like, or a reaction with an emoji, back; the activity id it had, or None."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """A like that is no more: the activity id it had, and whether it was still held."""
+
+    uri: str
+    held: bool
+
+
+async def unlike(tx: Transaction, post_id: int, account_id: int, emoji: str = "") -> Undone | None:
+    """Take a like, or a reaction with an emoji, back; None if there was none."""
     row = await tx.one_or_none(_UNLIKE, post_id=post_id, account_id=account_id, emoji=emoji)
     if row is None:
         return None
-    await tx.run(_COUNT_LIKES, id=post_id)
-    return str(row["uri"])
+    await posts.recount_likes(tx, post_id)
+    return Undone(uri=row["uri"], held=bool(row["held"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liked:
+    """A member's like."""
+
+    post_id: int
+    account_id: int
+    uri: str
+    held: bool
+
+
+async def of_member(view: View, uri: str) -> Liked | None:
+    """The like of a member that has this activity id."""
+    row = await view.one_or_none(_OF_MEMBER, uri=uri)
+    return Liked(**{**row, "held": bool(row["held"])}) if row else None
+
+
+async def let_stand(tx: Transaction, liked: Liked) -> bool:
+    """A like that was held counts from now on; False if it did."""
+    if not await tx.run(_LET_STAND, post_id=liked.post_id, account_id=liked.account_id):
+        return False
+    await posts.recount_likes(tx, liked.post_id)
+    return True
 
 
 async def by_uri(view: View, uri: str, account_id: int) -> tuple[int, str] | None:

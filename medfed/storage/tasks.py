@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from medfed.activitypub.here import Here
 from medfed.kernel.clock import MINUTE, Millis
 from medfed.storage.database import Transaction, View
 from medfed.storage.statements import sql
 
 LEASE: Millis = 1 * MINUTE
+WAKE: Final = "tasks"
+"""The channel that wakes whoever does tasks."""
 
 _ADD = sql(
     """
@@ -80,6 +83,22 @@ async def enqueue(
         once=once or f"{kind}/{id_}",
         run_at=run_at,
     )
+
+
+async def ask(
+    tx: Transaction,
+    here: Here,
+    kind: str,
+    payload: Mapping[str, Any],
+    *,
+    once: str | int = "",
+    at: Millis | None = None,
+) -> None:
+    """Have something done in the background, now or at a time; of one kind, two with the same `once` are one."""
+    run_at = here.now() if at is None else at
+    name = f"{kind}/{once}" if once else ""
+    await enqueue(tx, id_=here.ids.new(), kind=kind, payload=payload, run_at=run_at, once=name)
+    tx.wake(WAKE)
 
 
 async def due(view: View, now: Millis, limit: int) -> list[Task]:

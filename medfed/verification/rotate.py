@@ -62,15 +62,8 @@ async def rotate_everybody(tx: Transaction, here: Here, *, compromised: bool, by
     """
     own = await accounts.own(tx)
     for account in own:
-        await tasks.enqueue(
-            tx,
-            id_=here.ids.new(),
-            kind=TASK,
-            payload={"account_id": account.id, "compromised": compromised, "by": by},
-            run_at=here.now(),
-            once=f"{TASK}/{account.id}/{here.now()}",
-        )
-    tx.wake("tasks")
+        payload = {"account_id": account.id, "compromised": compromised, "by": by}
+        await tasks.ask(tx, here, TASK, payload, once=f"{account.id}/{here.now()}")
     return len(own)
 
 

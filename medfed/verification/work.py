@@ -8,7 +8,6 @@ from medfed.kernel.clock import Millis
 from medfed.storage import credentials, tasks
 from medfed.storage.database import Transaction
 
-WAKE: Final = "tasks"
 _OF_A_HOST: Final = 500
 
 CHECK: Final = CHECK_ATTESTATIONS
@@ -27,7 +26,7 @@ SIGN: Final = "credentials.sign"
 
 async def look_at(tx: Transaction, here: Here, account_id: int, *, cause: str, at: Millis | None = None) -> None:
     """Ask for a look at what an account shows; once for each `cause`."""
-    await _ask(tx, here, CHECK, {"account_id": account_id}, once=f"{account_id}/{cause}", at=at)
+    await tasks.ask(tx, here, CHECK, {"account_id": account_id}, once=f"{account_id}/{cause}", at=at)
 
 
 async def look_at_host(tx: Transaction, here: Here, host: str, *, cause: str) -> None:
@@ -41,22 +40,14 @@ async def fetch_offer(
 ) -> None:
     """Ask for a credential that was offered to a member."""
     payload = {"account_id": account_id, "uri": uri, "offer_uri": offer_uri, "issuer_actor": issuer_actor}
-    await _ask(tx, here, OFFER, payload, once=offer_uri)
+    await tasks.ask(tx, here, OFFER, payload, once=offer_uri)
 
 
 async def fetch_lists(tx: Transaction, here: Here, urls: list[str], *, cause: str) -> None:
     """Ask for status lists of which we heard that they changed; once for each `cause`."""
-    await _ask(tx, here, LISTS, {"urls": urls}, once=cause)
+    await tasks.ask(tx, here, LISTS, {"urls": urls}, once=cause)
 
 
 async def fetch_issuer(tx: Transaction, here: Here, did: str, *, cause: str) -> None:
     """Ask for the keys of an issuer that says they changed; once for each `cause`."""
-    await _ask(tx, here, ISSUER, {"did": did}, once=cause)
-
-
-async def _ask(
-    tx: Transaction, here: Here, kind: str, payload: dict[str, object], *, once: str, at: Millis | None = None
-) -> None:
-    run_at = here.now() if at is None else at
-    await tasks.enqueue(tx, id_=here.ids.new(), kind=kind, payload=payload, run_at=run_at, once=f"{kind}/{once}")
-    tx.wake(WAKE)
+    await tasks.ask(tx, here, ISSUER, {"did": did}, once=cause)

@@ -1,6 +1,6 @@
 """Groups: which there are here, who is in one, and what its moderators and admins do."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -66,6 +66,13 @@ def _row(visit: Visit, account: Account, group: Group, *, joined: bool, members:
         joined=joined,
         href=f"/groups/{account.username}",
     )
+
+
+async def group_titles(view: View, ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """(name in its address, title) of groups of ours, for those who moderate them."""
+    known = {each.account_id: each for each in await groups.among(view, ids)}
+    them = await accounts.find_many(view, known)
+    return {id_: (them[id_].username, known[id_].title or them[id_].name) for id_ in known if id_ in them}
 
 
 async def create(visit: Visit) -> Response:
@@ -215,6 +222,7 @@ async def _close(tx: Transaction, visit: Visit, group: Account) -> str:
 
 _OF_MODERATORS: Final[dict[str, _Deed]] = {
     "accept": _accept,
+    "refuse": _remove,
     "remove": _remove,
     "ban": _ban,
     "take-out": _take_out,

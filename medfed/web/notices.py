@@ -15,6 +15,7 @@ from medfed.relations import follow as relating
 from medfed.storage import accounts, notifications, posts, timelines
 from medfed.storage.database import View
 from medfed.web import permissions
+from medfed.web.groups import group_titles
 from medfed.web.present import excerpt_of, people, post_path
 from medfed.web.sent import number
 from medfed.web.sheet import asked_page, last_read, page, paging
@@ -51,6 +52,8 @@ async def _views(view: View, visit: Visit, found: Sequence[Notification]) -> tup
     }
     them = await people(view, visit, {each.from_id for each in found} | {post.account_id for post in allowed.values()})
     authors = await accounts.find_many(view, {post.account_id for post in allowed.values()})
+    joined = {each.group_id for each in found if each.group_id is not None}
+    titles = await group_titles(view, joined)
     seen = await last_read(view, visit)
     shown: list[NotificationView] = []
     groups: dict[tuple[str, int], int] = {}
@@ -65,7 +68,11 @@ async def _views(view: View, visit: Visit, found: Sequence[Notification]) -> tup
         groups[key] = len(shown)
         post = allowed.get(each.post_id or 0)
         href = post_path(authors[post.account_id], post) if post else ""
-        shown.append(_view(each, them, post, href, unread=each.id > seen))
+        unread = each.id > seen
+        group = titles.get(each.group_id or 0)
+        shown.append(
+            _asks(each, them, *group, unread=unread) if group else _view(each, them, post, href, unread=unread)
+        )
     return tuple(shown)
 
 
@@ -84,6 +91,21 @@ def _view(
         excerpt=excerpt_of(post) if post else "",
         unread=unread,
         request_action=f"/notifications/requests/{each.from_id}" if asks else None,
+    )
+
+
+def _asks(each: Notification, them: dict[int, PersonView], name: str, title: str, *, unread: bool) -> NotificationView:
+    """Somebody asks to join a group that the reader moderates."""
+    where = f"/groups/{name}"
+    return NotificationView(
+        kind=each.kind,
+        at=each.created_at,
+        href=where,
+        actor=them.get(each.from_id),
+        excerpt=title,
+        unread=unread,
+        request_action=where,
+        request_by=str(each.from_id),
     )
 
 

@@ -208,7 +208,7 @@ async def items(view: View, visit: Visit, shown: Sequence[Post]) -> tuple[PostVi
 
 def item(visit: Visit, post: Post, gathered: Around) -> PostView | CaseCardView:
     """One of them."""
-    relayed_by = None
+    relayed_by, relay = None, post
     if post.boost_of_id is not None and post.boost_of_id in gathered.originals:
         relayed_by = gathered.people[post.account_id]
         post = gathered.originals[post.boost_of_id]
@@ -217,7 +217,8 @@ def item(visit: Visit, post: Post, gathered: Around) -> PostView | CaseCardView:
         return replace(case_card(visit, case, post, gathered), relayed_by=relayed_by)
     answered = gathered.people.get(post.in_reply_to_account_id or 0)
     shown = one(visit, post, gathered)
-    return replace(shown, relayed_by=relayed_by, answers_to=answered.handle if answered else None)
+    held = "relay" if relay.is_boost and relay.is_held else shown.held
+    return replace(shown, relayed_by=relayed_by, held=held, answers_to=answered.handle if answered else None)
 
 
 def one(visit: Visit, post: Post, gathered: Around, *, case: Case | None = None) -> PostView:

@@ -1,7 +1,6 @@
 """Who visits: the session behind a request, its language, theme and time zone, and what a page says about itself."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
@@ -16,6 +15,7 @@ from medfed.accounts import sessions
 from medfed.domain.accounts import Account, Member
 from medfed.edge import client_address, instance_of, network_of
 from medfed.instance import Instance
+from medfed.kernel.allowance import Allowance
 from medfed.kernel.clock import MINUTE, Millis
 from medfed.kernel.errors import TooMany, Unauthenticated
 from medfed.kernel.secrets import hash_token, same_secret
@@ -48,19 +48,15 @@ class Tries:
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
-        self._made: OrderedDict[str, list[Millis]] = OrderedDict()
+        self._made = Allowance(kept=_TRIES_KEPT)
 
     def take(self, key: str, now: Millis, *, most: int, within: Millis = 5 * MINUTE) -> None:
         """Count one attempt. Raises TooMany."""
         if not self._enabled:
             return
-        made = [at for at in self._made.pop(key, []) if now - at < within]
-        self._made[key] = made
-        if len(self._made) > _TRIES_KEPT:
-            self._made.popitem(last=False)
-        if len(made) >= most:
-            raise TooMany("too many attempts; try again later", retry_after=1 + (made[0] + within - now) // 1_000)
-        made.append(now)
+        wait = self._made.take(key, now, most=most, per=within)
+        if wait:
+            raise TooMany("too many attempts; try again later", retry_after=1 + wait // 1_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -249,6 +249,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "quote": N_("%(who)s quoted you"),
     "quoted_update": N_("%(who)s corrected a post you quoted"),
     "quote_request": N_("%(who)s asks to quote you"),
+    "group_request": N_("%(who)s asks to join your group"),
     "status": N_("%(who)s wrote"),
     "case_answer": N_("%(who)s answered your case"),
     "case_accepted": N_("%(who)s kept your answer"),
@@ -270,6 +271,7 @@ NOTICE_ICONS: Final[Mapping[str, str]] = {
     "quote": "link",
     "quoted_update": "pen",
     "quote_request": "link",
+    "group_request": "people",
     "status": "pen",
     "case_answer": "case",
     "case_accepted": "check",
@@ -294,6 +296,7 @@ ANSWERABLE: Final[Mapping[str, str]] = {
 HELD: Final[Mapping[str, str]] = {
     "waiting": N_("Only you see this, until the author whom you answer agrees."),
     "refused": N_("Only you see this: the author whom you answer does not agree."),
+    "relay": N_("Only you see that you relayed this, until its author agrees."),
 }
 MISSING_QUOTES: Final[Mapping[str, str]] = {
     "pending": N_("The author of the quoted post has not agreed yet."),

@@ -1,11 +1,13 @@
 """What is written: posts and answers, and what readers do with the posts of others."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
 
 from medfed.accounts.lookup import Lookup
+from medfed.accounts.peers import PeerLevels
+from medfed.activitypub.here import Here
 from medfed.cases import discuss
 from medfed.domain.accounts import Account, Handle
 from medfed.domain.posts import Draft, Poll, PollOption, Post, Requirement, Visibility
@@ -14,7 +16,8 @@ from medfed.kernel.clock import HOUR
 from medfed.kernel.errors import Invalid, Malformed, NotFound, RemoteFailure, Untrusted
 from medfed.posts import compose as composing
 from medfed.posts import publish, react, read
-from medfed.storage import cases, posts, reactions
+from medfed.posts.react import Act
+from medfed.storage import cases, posts
 from medfed.storage.database import Transaction, View
 from medfed.web.forecast import choices, crowd, forecast
 from medfed.web.permissions import answerable_by, quotable_by
@@ -213,42 +216,31 @@ async def act(visit: Visit) -> Response:
     if do in ("report", "report_identity"):
         category = "identity" if do == "report_identity" else "other"
         return go(visit, f"/report?post={id_}&category={category}")
-    deed = _DEEDS.get(do)
-    if deed is None:
+    done = _ACTS.get(do)
+    if done is None:
         raise Malformed("that cannot be done with a post")
     async with instance.store.transaction("act on post") as tx:
-        await deed(tx, visit, await read.get(tx, instance.here, visit.account, id_))
+        post = await read.get(tx, instance.here, visit.account, id_)
+        await done(tx, instance.here, instance.levels, visit.account, post)
     return _after(visit, do, id_)
 
 
-async def _accept(tx: Transaction, visit: Visit, post: Post) -> None:
+async def _accept(tx: Transaction, here: Here, levels: PeerLevels, member: Account, post: Post) -> None:
     case = (await cases.of_posts(tx, [post.conversation_id])).get(post.conversation_id)
     if case is None:
         raise NotFound("that is no answer to a case")
-    await discuss.accept(tx, visit.instance.here, visit.instance.levels, visit.account, case, post)
+    await discuss.accept(tx, here, levels, member, case, post)
 
 
-async def _relay(tx: Transaction, visit: Visit, post: Post) -> None:
-    await react.boost(tx, visit.instance.here, visit.instance.levels, visit.account, post)
-
-
-async def _unrelay(tx: Transaction, visit: Visit, post: Post) -> None:
-    await react.unboost(tx, visit.instance.here, visit.instance.levels, visit.account, post)
-
-
-async def _delete(tx: Transaction, visit: Visit, post: Post) -> None:
-    await publish.delete(tx, visit.instance.here, visit.instance.levels, visit.account, post)
-
-
-_DEEDS: Final[Mapping[str, Callable[[Transaction, Visit, Post], Awaitable[None]]]] = {
-    "useful": lambda tx, visit, post: react.like(tx, visit.instance.here, visit.account, post),
-    "unuseful": lambda tx, visit, post: react.unlike(tx, visit.instance.here, visit.account, post),
-    "keep": lambda tx, visit, post: react.keep(tx, visit.instance.here, visit.account, post),
-    "unkeep": lambda tx, visit, post: reactions.let_go(tx, visit.account.id, post.id),
-    "relay": _relay,
-    "unrelay": _unrelay,
+_ACTS: Final[Mapping[str, Act]] = {
+    "useful": react.like,
+    "unuseful": react.unlike,
+    "keep": react.keep,
+    "unkeep": react.let_go,
+    "relay": react.boost,
+    "unrelay": react.unboost,
     "accept": _accept,
-    "delete": _delete,
+    "delete": publish.delete,
 }
 
 

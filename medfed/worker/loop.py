@@ -94,7 +94,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._forever(INBOX, self.apply_arrivals, inbox_log.next_due), name="inbox")
                 group.create_task(self._forever(DELIVERY, self._deliverer.run_due, outbox.next_due), name="delivery")
-                group.create_task(self._forever("tasks", self.run_tasks, tasks.next_due), name="tasks")
+                group.create_task(self._forever(tasks.WAKE, self.run_tasks, tasks.next_due), name="tasks")
                 group.create_task(self._beat_on(), name="heartbeat")
                 group.create_task(self._forever(PEERS, self._reload_levels, _never), name="peers")
         finally:

@@ -25,7 +25,7 @@ from medfed.posts import complete, featured, publish, quotes, quoting
 from medfed.posts.ledger import Ledger
 from medfed.relations import synchronise
 from medfed.settings import Settings
-from medfed.storage import accounts, erasure, inbox_log, moderation, oauth, outbox, peers, posts, threads, trust
+from medfed.storage import accounts, erasure, inbox_log, moderation, oauth, outbox, peers, posts, shares, threads, trust
 from medfed.verification import refresh, rotate, work
 
 log: Final = logging.getLogger(__name__)
@@ -79,6 +79,7 @@ async def sweep(instance: Instance, _payload: Mapping[str, Any]) -> None:
         await accounts.forget_retired(tx, now)
         await threads.forget(tx, now - complete.COOLDOWN)
         await peers.forget_counts(tx, now)
+        await shares.forget(tx, now)
         if await outbox.resume(tx, now):
             tx.wake(DELIVERY)
         for action, expired in (

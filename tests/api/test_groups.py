@@ -1,5 +1,7 @@
 """Groups through the client API: accounts to follow and to write to by mention; closed ones keep to themselves."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.api.client import Client, signed_in
@@ -37,3 +39,16 @@ async def test_a_closed_group_is_written_to_in_private_and_hidden_from_others(ly
     (familiar,) = (await gris.get("/api/v1/accounts/familiar_followers", id=str(group.id))).json
     assert familiar["accounts"] == []
     assert (await gris.get("/api/v1/accounts/search", q="Ophelia")).json == []
+
+
+async def test_who_moderates_is_told_by_name_who_asks_to_join(lyon: Site, dupont: Client) -> None:
+    group = await a_closed_group(lyon)
+    chief, gris = await signed_in(lyon, "dr-chef"), await signed_in(lyon, "gris")
+    await dupont.post(f"/api/v1/accounts/{group.id}/follow")
+    chief = replace(chief, judged=False)  # Mastodon has no such kind
+    (told,) = (await chief.get("/api/v1/notifications", types="group_request")).json
+    assert (told["account"]["username"], told["medfed"]["group"]["username"]) == ("dr-dupont", "rcp")
+    assert (await chief.get("/api/v1/notifications")).json == [], "clients do not know this kind"
+    assert (await chief.get("/api/v1/follow_requests")).json == []
+    assert (await gris.get("/api/v1/notifications", types="group_request")).json == []
+    assert (await gris.get(f"/api/v1/notifications/{told['id']}")).status == 404

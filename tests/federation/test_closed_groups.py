@@ -5,15 +5,22 @@ from typing import Any
 import pytest
 
 from medfed.accounts import groups as making
+from medfed.accounts import leave as leaving
 from medfed.domain.accounts import Account
 from medfed.domain.peers import Level
+from medfed.domain.posts import Poll, PollOption, Post
+from medfed.kernel.clock import HOUR
 from medfed.kernel.errors import Forbidden
+from medfed.kernel.paging import Page
 from medfed.posts import carry
 from medfed.relations import follow as relating
-from medfed.storage import posts
+from medfed.storage import notifications, posts
+from medfed.storage.statements import sql
 from tests.federation.conftest import Open
 from tests.support.stranger import PUBLIC, Document, Puppet, Stranger, get_letter
-from tests.support.world import Site, World, some_keys
+from tests.support.world import NOTIFICATION_KINDS, Site, World, some_keys
+
+_REACTIONS = sql("SELECT uri FROM reaction")
 
 SECRET = "Hamlet"
 TITLE = "Ophelia"
@@ -312,3 +319,194 @@ async def test_a_forged_announce_brings_nobody_into_a_closed_group(open_world: O
             post = await posts.find_by_uri(view, note["id"])
         # It may be stored, as one stores what is announced; but the group does not have it, so that nobody reads it.
         assert post is None or not await metz.may_read("dr-noir", post)
+
+
+# ── who asks to join ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _asks(world: World, lille: Site, name: str = "rcp") -> None:
+    await lille.member("dr-roy")
+    await lille.follows("dr-roy", f"{name}@lyon.test")
+    await world.settle()
+
+
+@pytest.mark.parametrize("end", ["accept", "refuse", "withdraw", "block", "close"])
+async def test_moderators_hear_who_asks_to_join_until_that_is_decided(open_world: Open, end: str) -> None:
+    async with open_world("lyon.test", "lille.test") as world:
+        lyon, lille = world.instances.values()
+        await all_trust_each_other(world)
+        group, second = await a_closed_group(lyon), await a_closed_group(lyon, "staff")
+        await _asks(world, lille)
+        await _asks(world, lille, "staff")
+        assert await lyon.told("dr-chef") == ["group_request", "group_request"]
+        assert await lyon.told("dr-gris") == []
+        roy = await lyon.find("dr-roy@lille.test")
+        assert roy is not None
+        if end == "withdraw":
+            await lille.unfollows("dr-roy", "rcp@lyon.test")
+            await world.settle()
+        elif end == "close":
+            async with lyon.instance.store.transaction("close") as tx:
+                await leaving.leave(tx, lyon.instance.here, lyon.instance.levels, group, by="test")
+        else:
+            async with lyon.instance.store.transaction(end) as tx:
+                here = lyon.instance.here
+                decide = {"accept": relating.authorize, "refuse": relating.reject, "block": relating.block}[end]
+                await decide(tx, here, group, roy)
+        assert await lyon.told("dr-chef") == ["group_request"]
+        async with lyon.instance.store.view() as view:
+            (left,) = await notifications.page(view, (await lyon.member("dr-chef")).id, Page(), kinds=["group_request"])
+        assert (left.group_id, left.from_id) == (second.id, roy.id)
+
+
+async def test_who_no_longer_moderates_hears_of_no_requests_nor_does_the_group_itself(open_world: Open) -> None:
+    async with open_world("lyon.test", "lille.test") as world:
+        lyon, lille = world.instances.values()
+        await all_trust_each_other(world)
+        group, other = await a_closed_group(lyon), await lyon.member("dr-autre")
+        chief = await lyon.member("dr-chef")
+        async with lyon.instance.store.transaction("appoint") as tx:
+            await making.appoint(tx, lyon.instance.here, group, other, by="test")
+            await relating.mute(tx, lyon.instance.here, other, chief)
+        await _asks(world, lille)
+        assert await lyon.told("dr-autre") == await lyon.told("dr-chef") == ["group_request"]
+        async with lyon.instance.store.transaction("dismiss") as tx:
+            assert await making.dismiss(tx, lyon.instance.here, group, chief, by="test")
+        assert (await lyon.told("dr-chef"), await lyon.told("dr-autre")) == ([], ["group_request"])
+        assert await let_in(lyon, "dr-roy@lille.test", group)
+        async with lyon.instance.store.view() as view:
+            assert await notifications.page(view, group.id, Page(), kinds=list(NOTIFICATION_KINDS)) == []
+
+
+# ── likes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _likes(world: World, post: Post) -> list[int]:
+    """How many like a post, as each instance knows."""
+    return [(await site.copy_of(post)).likes_count for site in world.instances.values()]
+
+
+@pytest.mark.case("D10")
+@pytest.mark.parametrize("author", ["lyon.test", "lille.test", "metz.test"])
+async def test_likes_of_members_count_wherever_the_group_has_members(open_world: Open, author: str) -> None:
+    async with open_world("lyon.test", "lille.test", "metz.test") as world:
+        _, lyon, lille, metz = await gathered(world)
+        names = {"lyon.test": "dr-dupont", "lille.test": "dr-roy", "metz.test": "dr-noir"}
+        handle = "@rcp" if author == "lyon.test" else "@rcp@lyon.test"
+        post = await world[author].publishes(names[author], f"{SECRET} {handle}", visibility="group")
+        await world.settle()
+        for site in (lyon, lille, metz):
+            await site.likes(names[site.domain], post)
+        await world.settle()
+        assert await _likes(world, post) == [3, 3, 3]
+        assert (await world[author].told(names[author])).count("favourite") == 2
+        for site in (metz, lyon):
+            await site.likes(names[site.domain], post, undo=True)
+        await world.settle()
+        assert await _likes(world, post) == [1, 1, 1]
+        assert (await world[author].told(names[author])).count("favourite") == (0 if author == "lille.test" else 1)
+        assert PUBLIC.encode() not in b"".join(
+            bytes(each.body or b"") for each in world.internet.requests if post.uri.encode() in bytes(each.body or b"")
+        )
+
+
+@pytest.mark.parametrize("asker", ["lyon.test", "metz.test"])
+async def test_votes_of_members_count_where_it_was_asked_and_come_back_to_all(open_world: Open, asker: str) -> None:
+    async with open_world("lyon.test", "lille.test", "metz.test") as world:
+        _, lyon, lille, metz = await gathered(world)
+        names = {"lyon.test": "dr-dupont", "lille.test": "dr-roy", "metz.test": "dr-noir"}
+        handle = "@rcp" if asker == "lyon.test" else "@rcp@lyon.test"
+        poll = Poll(options=(PollOption(title="Oui"), PollOption(title="Non")), closes_at=world.clock.now() + HOUR)
+        asked = await world[asker].publishes(names[asker], f"{SECRET} ? {handle}", visibility="group", poll=poll)
+        await world.settle()
+        for site in (lyon, lille, metz):
+            if site.domain != asker:
+                await site.votes(names[site.domain], asked, 0)
+        evil, doubtful = Stranger(world, "evil.test").person("mallory"), Stranger(world, "trusted.test").person("rita")
+        await world[asker].judges("trusted.test", Level.TRUSTED)
+        for puppet in (evil, doubtful):
+            vote = puppet.create(puppet.note("", name="Oui", inReplyTo=asked.uri, to=[asked.uri], cc=[]))
+            assert (await puppet.tells(world[asker], vote)).startswith("refused"), puppet.handle
+            assert (await puppet.tells(world[asker], puppet.activity("Like", asked.uri))) == "done: no such post"
+        await world.pass_time(2 * HOUR)
+        for site in (lyon, lille, metz):
+            copy = await site.copy_of(asked)
+            async with site.instance.store.view() as view:
+                counted = (await posts.polls(view, [copy.id]))[copy.id]
+            assert [option.votes for option in counted.options] == [2, 0], site.domain
+
+
+@pytest.mark.case("M12")
+async def test_a_like_in_a_closed_group_is_shown_to_members_hosts_alone_and_so_is_that_it_is_gone(
+    open_world: Open,
+) -> None:
+    async with open_world("lyon.test", "lille.test", "metz.test") as world:
+        _, _lyon, lille, _metz = await gathered(world)
+        post = await lille.publishes("dr-roy", f"{SECRET} @rcp@lyon.test", visibility="group")
+        await world.settle()
+        await lille.likes("dr-roy", post)
+        async with lille.instance.store.view() as view:
+            (like,) = [row["uri"] for row in await view.all(_REACTIONS)]
+        stranger, trusted = (Stranger(world, f"{name}.test") for name in ("stranger", "trusted"))
+        await lille.judges("trusted.test", Level.TRUSTED)
+        outsiders = [stranger.instance_actor(), trusted.instance_actor(), trusted.person("rita")]
+        assert [(await each.asks(lille, like)).status for each in outsiders] == [404, 404, 404]
+        assert (await get_letter(lille, like).send(lille)).status == 401
+        await world.settle()
+        metz_asked = [
+            each for each in world.internet.requests if each.method == "GET" and "/activities/" in each.target
+        ]
+        assert {each.to.host for each in metz_asked} == {"lille.test"}
+        await lille.likes("dr-roy", post, undo=True)
+        await world.settle()
+        assert await _likes(world, post) == [0, 0, 0]
+        assert [(await each.asks(lille, like)).status for each in outsiders] == [404, 404, 404]
+
+
+@pytest.mark.case("D10")
+async def test_a_closed_group_is_believed_about_what_its_own_people_did_and_about_nobody_else(open_world: Open) -> None:
+    async with open_world("lyon.test", "metz.test") as world:
+        lyon, metz = world.instances.values()
+        home = Stranger(world, "lemmy.test")
+        group = home.person("rcp", type="Group", manuallyApprovesFollowers=True)
+        for site in (lyon, metz):
+            await site.judges("lemmy.test", Level.TRUSTED)
+        await lyon.judges("metz.test", Level.TRUSTED)
+        await metz.judges("lyon.test", Level.TRUSTED)
+        for site, name in ((lyon, "dr-dupont"), (metz, "dr-noir")):
+            await site.follows(name, group.handle)
+            await world.settle()
+            await group.tells(site, group.activity("Accept", home.heard("Follow")[-1]))
+        beta, other = home.person("beta"), home.person("other", type="Group", manuallyApprovesFollowers=True)
+        note = beta.note("<p>Hamlet</p>", to=[group.followers], cc=[], audience=group.uri)
+        create = beta.activity("Create", note, to=[group.followers])
+        wrapped = group.activity("Announce", create, to=[group.followers])
+        assert (await group.tells(lyon, wrapped)).startswith("done")
+        post = await _stored(lyon, note["id"])
+
+        async def count(like: Document, by: Puppet = group) -> int:
+            await by.tells(lyon, by.activity("Announce", like, to=[group.followers]))
+            return (await _stored(lyon, note["id"])).likes_count
+
+        delta = home.person("delta")
+        assert await count(delta.activity("Like", note["id"]), other) == 0, "of another group's post"
+        never = {
+            "id": "https://metz.test/users/dr-noir/activities/117",
+            "type": "Like",
+            "actor": "https://metz.test/users/dr-noir",
+            "object": note["id"],
+        }
+        assert await count(never) == 0, "what another server does not know of"
+        assert await count(delta.activity("Like", note["id"])) == 1
+        elsewhere = never | {"id": f"{home.base}/activities/9"}
+        assert await count(elsewhere) == 1, "another's activity under an id of its own"
+        await lyon.judges("lemmy.test", Level.FEDERATED)
+        assert (await _stored(lyon, post.uri)).likes_count == 1
+        assert await count(home.person("gamma").activity("Like", note["id"])) == 1, "no longer trusted"
+
+
+async def _stored(site: Site, uri: str) -> Post:
+    async with site.instance.store.view() as view:
+        found = await posts.find_by_uri(view, uri)
+    assert found is not None
+    return found

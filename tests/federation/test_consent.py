@@ -10,7 +10,7 @@ from medfed.kernel import limits
 from medfed.kernel.errors import Forbidden, Invalid
 from medfed.kernel.paging import Page
 from medfed.posts import consents as deciding
-from medfed.storage import consents, posts, quotes, reactions
+from medfed.storage import accounts, consents, groups, posts, quotes, reactions
 from tests.federation.conftest import Open
 from tests.support.stranger import PUBLIC, Document, Puppet, Stranger
 from tests.support.world import Site, World, a_world
@@ -485,3 +485,143 @@ async def test_an_answer_that_waits_quotes_nobody() -> None:
         asked = await _arrives(lyon, alice, **_policy(canReply={"manualApproval": [PUBLIC]}))
         with pytest.raises(Invalid):
             await lyon.publishes("dr-roy", "Réponse", reply_to=asked, quoted=await lyon.publishes("dr-roy", "Moi"))
+
+
+# ── members ask before they like and pass on ─────────────────────────────────────────────────────────────────
+
+_ASKED: list[Document] = [
+    {"manualApproval": [PUBLIC]},
+    {"approvalRequired": PUBLIC},
+    {"automaticApproval": ["https://good.test/users/alice/followers"]},
+]
+
+
+async def _asking(world: World, rule: Document) -> tuple[Site, Puppet, Puppet, Post]:
+    """lyon.test, whose dr-roy carol follows; alice, and a post of hers that is liked and passed on by this rule."""
+    lyon, alice = await _peer(world)
+    carol = Stranger(world, "other.test").person("carol")
+    await carol.tells(lyon, carol.activity("Follow", (await lyon.member("dr-roy")).uri))
+    await lyon.follows("dr-blanc", "dr-roy")
+    return lyon, alice, carol, await _arrives(lyon, alice, **_policy(canLike=rule, canAnnounce=rule))
+
+
+async def _counts(site: Site, post: Post) -> tuple[int, int]:
+    found = await site.copy_of(post)
+    return found.likes_count, found.boosts_count
+
+
+async def _listed(site: Site, post: Post) -> int:
+    """How many are shown to like a post, or to have passed it on."""
+    async with site.instance.store.view() as view:
+        liked = await reactions.likers(view, post.id, Page())
+        return len([*liked, *await reactions.boosters(view, post.id, Page())])
+
+
+@pytest.mark.parametrize("rule", _ASKED)
+async def test_a_boost_is_passed_on_when_its_author_agrees(open_world: Open, rule: Document) -> None:
+    async with open_world("lyon.test") as world:
+        lyon, alice, carol, asked = await _asking(world, rule)
+        await lyon.boosts("dr-roy", asked)
+        await world.settle()
+        (announce,) = alice.home.heard("Announce")
+        assert carol.home.heard("Announce") == []
+        assert await lyon.home("dr-blanc") == []
+        assert (await _counts(lyon, asked), await _listed(lyon, asked)) == ((0, 0), 0)
+        assert (await carol.asks(lyon, announce["id"])).status == 404
+        forged = carol.activity("Accept", announce["id"], result=f"{carol.home.base}/stamps/1")
+        assert (await carol.tells(lyon, forged)).startswith("refused")
+        elsewhere = alice.activity("Accept", announce["id"], result=f"{carol.home.base}/stamps/1")
+        assert (await alice.tells(lyon, elsewhere)).startswith("refused")
+        stamp = f"{alice.home.base}/stamps/1"
+        accept = alice.activity("Accept", announce["id"], result=stamp)
+        assert await alice.tells(lyon, accept) == "done: boost published"
+        (passed,) = carol.home.heard("Announce")
+        assert (passed["id"], passed["approvedBy"], passed["announceAuthorization"]) == (announce["id"], stamp, stamp)
+        assert await lyon.home("dr-blanc") == [announce["id"]]
+        assert (await _counts(lyon, asked), await _listed(lyon, asked)) == ((0, 1), 1)
+        assert (await carol.asks(lyon, announce["id"])).json["announceAuthorization"] == stamp
+        again = alice.activity("Accept", {"id": announce["id"], "type": "Announce"}, result=stamp)
+        assert await alice.tells(lyon, again) == "done: accepted already"
+        await lyon.boosts("dr-roy", asked, undo=True)
+        await world.settle()
+        assert [each["object"]["id"] for each in carol.home.heard("Undo")] == [announce["id"]]
+
+
+async def test_an_accept_without_a_stamp_is_itself_what_lets_a_boost_stand() -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice, carol, asked = await _asking(world, _ASKED[0])
+        await lyon.boosts("dr-roy", asked)
+        await world.settle()
+        accept = alice.activity("Accept", alice.home.heard("Announce")[-1]["id"])
+        assert await alice.tells(lyon, accept) == "done: boost published"
+        assert carol.home.heard("Announce")[-1]["approvedBy"] == accept["id"]
+
+
+@pytest.mark.parametrize("by", ["its author", "whoever asked"])
+async def test_a_boost_that_never_was_let_is_taken_back_from_whom_it_was_said_to_and_nobody_else(
+    open_world: Open, by: str
+) -> None:
+    async with open_world("lyon.test") as world:
+        lyon, alice, carol, asked = await _asking(world, _ASKED[0])
+        await lyon.boosts("dr-roy", asked)
+        await world.settle()
+        uri = alice.home.heard("Announce")[-1]["id"]
+        assert (await carol.tells(lyon, carol.activity("Reject", uri))).startswith("refused")
+        if by == "its author":
+            assert await alice.tells(lyon, alice.activity("Reject", uri)) == "done: boost rejected"
+        else:
+            await lyon.boosts("dr-roy", asked, undo=True)
+            await world.settle()
+        assert carol.home.heard("Undo") == carol.home.heard("Announce") == []
+        assert alice.home.heard("Undo")[-1]["object"]["id"] == uri
+        async with lyon.instance.store.view() as view:
+            assert await posts.find_boost(view, asked.id, (await lyon.member("dr-roy")).id) is None
+
+
+@pytest.mark.parametrize("rule", _ASKED)
+async def test_a_like_counts_when_its_author_agrees(open_world: Open, rule: Document) -> None:
+    async with open_world("lyon.test") as world:
+        lyon, alice, carol, asked = await _asking(world, rule)
+        await lyon.likes("dr-roy", asked)
+        await lyon.likes("dr-roy", asked)
+        await world.settle()
+        (like,) = alice.home.heard("Like")
+        assert (await _counts(lyon, asked), await _listed(lyon, asked)) == ((0, 0), 0)
+        async with lyon.instance.store.view() as view:
+            assert await reactions.reacts(view, asked.id, (await lyon.member("dr-roy")).id)
+        assert (await carol.tells(lyon, carol.activity("Accept", like["id"]))).startswith("refused")
+        hinted = alice.activity("Accept", {"id": like["id"], "type": "Like"}, result=f"{alice.home.base}/stamps/1")
+        assert await alice.tells(lyon, hinted) == "done: like counted"
+        assert (await _counts(lyon, asked), await _listed(lyon, asked)) == ((1, 0), 1)
+        assert await alice.tells(lyon, alice.activity("Accept", like["id"])) == "done: accepted already"
+        assert (await carol.tells(lyon, carol.activity("Reject", like["id"]))).startswith("refused")
+        assert await alice.tells(lyon, alice.activity("Reject", like["id"])) == "done: like rejected"
+        assert await _counts(lyon, asked) == (0, 0)
+
+
+async def test_a_like_that_waits_is_told_to_no_group_before_it_is_let() -> None:
+    async with a_world("lyon.test") as world:
+        lyon, alice, carol, asked = await _asking(world, _ASKED[0])
+        group = carol.home.person("cardio", type="Group")
+        await lyon.instance.lookup.actor(group.uri)
+        async with lyon.instance.store.transaction("passed on") as tx:
+            known = await accounts.find_by_uri(tx, group.uri)
+            assert known is not None
+            await groups.passed_on(tx, known.id, asked.id, lyon.instance.here.now())
+        await lyon.likes("dr-roy", asked)
+        await world.settle()
+        assert carol.home.heard("Like") == []
+        like = alice.home.heard("Like")[-1]
+        assert await alice.tells(lyon, alice.activity("Accept", like["id"])) == "done: like counted"
+        assert [each["id"] for each in carol.home.heard("Like")] == [like["id"]]
+
+
+@pytest.mark.parametrize("visibility", ["public", "followers"])
+async def test_two_instances_need_no_asking_for_what_every_reader_may(open_world: Open, visibility: Any) -> None:
+    async with open_world("lyon.test", "lille.test") as world:
+        lyon, lille = await _two(world)
+        post = await lille.publishes("dr-blanc", "Mots de Blanc", visibility=visibility)
+        await world.settle()
+        await lyon.likes("dr-roy", post)
+        await world.settle()
+        assert await _counts(lyon, post) == await _counts(lille, post) == (1, 0)

@@ -154,7 +154,7 @@ async def test_our_pins_are_told_to_followers_once_and_shown_there(open_world: O
         member = await lyon.member("dr-dupont")
         for done, left in ((react.pin, [post.uri]), (react.pin, [post.uri]), (react.unpin, []), (react.unpin, [])):
             async with lyon.instance.store.transaction("pin") as tx:
-                await done(tx, lyon.instance.here, member, post)
+                await done(tx, lyon.instance.here, lyon.instance.levels, member, post)
             await world.settle()
             assert await pins(lille, member.uri) == left
         rows = (await lille.contents())["inbox_log"]

@@ -7,6 +7,7 @@ import pytest
 
 from medfed.activitypub import followersync
 from medfed.activitypub.followersync import Announced
+from medfed.app import build_app
 from medfed.domain.accounts import Account, parse_handle
 from medfed.kernel import limits
 from medfed.kernel.clock import HOUR, MINUTE
@@ -433,6 +434,20 @@ async def test_all_authors_of_a_host_together_are_asked_so_often_and_no_more(
             author = peer.person(f"author{number}")
             await _tells(lyon, author, url=_list(author, []), digest="ab" * 32)
         assert len([path for path in peer.asked if "sync" in path]) == 2
+
+
+async def test_how_often_a_host_is_asked_is_counted_for_all_processes_together(
+    open_world: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FOLLOWERS_SYNCS_PER_HOST", 3)
+    async with open_world(LYON) as world:
+        lyon, peer = world[LYON], Stranger(world, "peer.test")
+        again, others = peer.person("again"), [peer.person(f"author{number}") for number in range(4)]
+        for author in (again, again, *others, again):
+            lyon.app = build_app(lyon.instance)  # as if another process were asked
+            await _tells(lyon, author, url=_list(author, []), digest="ab" * 32)
+        asked = [path for path in peer.asked if "sync" in path]
+        assert len(asked) == len(set(asked)) == 3
 
 
 async def test_a_follow_that_was_accepted_while_the_list_was_read_stays() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from medfed.app import build_app
 from medfed.domain.peers import Level
 from medfed.domain.posts import Post
 from medfed.inbox import hearsay
@@ -331,6 +332,20 @@ async def test_a_host_has_us_ask_only_so_often_and_the_same_thing_once() -> None
             assert answer.status == expected
         on.world.clock.advance(_RUMOURS_PER)
         assert (await on.rita.sends(on.lyon, same)).status == 202
+
+
+@pytest.mark.case("D19", "H08")
+async def test_what_one_host_may_have_us_ask_is_counted_for_all_processes_together(
+    open_world: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RUMOURS_PER_HOST", 3)
+    async with scene(open_world) as on:
+        statuses = []
+        for _ in range(5):
+            on.lyon.app = build_app(on.lyon.instance)  # as if another process were asked
+            said = on.alice.create("<p>Bonjour</p>", to=[PUBLIC])
+            statuses.append((await on.rita.sends(on.lyon, said)).status)
+        assert statuses == [202, 202, 202, 429, 429]
 
 
 async def test_a_server_that_does_not_answer_is_asked_again_for_a_day() -> None:

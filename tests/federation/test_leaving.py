@@ -50,6 +50,19 @@ async def test_a_member_who_leaves_is_erased_everywhere(open_world: Open) -> Non
         assert (await lille.member("dr-roy")).followers_count == 0
 
 
+@pytest.mark.case("M06")
+async def test_what_is_counted_anew_when_somebody_leaves_counts_no_closed_answer(open_world: Open) -> None:
+    async with open_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        post = await lyon.publishes("dr-roy", "Dermatose inhabituelle")
+        await lyon.publishes("dr-roy", "Pour mes abonnés", reply_to=post, visibility="followers")
+        await lyon.likes("dr-dupont", post)
+        await lyon.likes("dr-blanc", post)
+        await leaves(lyon, "dr-dupont")
+        left = await lyon.copy_of(post)
+        assert (left.replies_count, left.likes_count) == (0, 1)
+
+
 async def test_nothing_of_them_stays_but_their_name(open_world: Open) -> None:
     async with open_world("lyon.test", "lille.test") as world:
         lyon = world["lyon.test"]

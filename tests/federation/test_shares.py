@@ -2,12 +2,14 @@
 
 import pytest
 
+from medfed.accounts.identify import Identifier
 from medfed.activitypub.keys import generate_rsa
 from medfed.domain.peers import Level
 from medfed.domain.sites import site_of
 from medfed.kernel import limits
 from medfed.kernel.allowance import Allowance
 from medfed.kernel.clock import DAY, HOUR, MINUTE
+from medfed.kernel.errors import MedfedError, TooMany
 from medfed.storage import peers
 from tests.federation.conftest import Open
 from tests.support.stranger import Document, Stranger, signed
@@ -41,16 +43,22 @@ def test_hosts_of_one_owner_are_counted_together(authority: str, site: str) -> N
 
 
 def test_an_allowance_is_what_it_says_and_comes_back() -> None:
-    allowance = Allowance(2, MINUTE, kept=3)
-    assert [allowance.take("a", at) for at in (0, 1, 2)] == [True, True, False]
-    assert allowance.take("b", 2)
+    allowance = Allowance(kept=3)
+
+    def take(key: str, at: int) -> int:
+        return allowance.take(key, at, most=2, per=MINUTE)
+
+    assert [take("a", at) for at in (0, 1, 2)] == [0, 0, MINUTE - 2]
+    assert take("b", 2) == 0
     allowance.give_back("a")
-    assert [allowance.take("a", 3), allowance.take("a", 3)] == [True, False]
-    assert not allowance.take("a", MINUTE - 1)
-    assert allowance.take("a", MINUTE)
+    allowance.give_back("nobody")
+    assert [take("a", 3), take("a", 3)] == [0, MINUTE - 3]
+    assert take("a", MINUTE - 1) == 1
+    assert [take("a", MINUTE), take("a", MINUTE)] == [0, 3], "of any minute, not of those that begin with the first"
+    assert take("a", 1) == 0, "a clock that was set back"
     for key in ("x", "y", "z"):
-        assert allowance.take(key, MINUTE)
-    assert len(allowance._used) == 3
+        assert take(key, MINUTE) == 0
+    assert list(allowance._taken) == ["x", "y", "z"]
 
 
 # ── hosts under one name ─────────────────────────────────────────────────────────────────────────────────────
@@ -144,6 +152,35 @@ async def test_a_stranger_cannot_make_us_ask_a_host_again_and_again(monkeypatch:
         world.clock.advance(2 * MINUTE)
         honest = victim.person("honest")
         assert (await honest.sends(lyon, honest.activity("Arrive", None))).status == 202
+
+
+@pytest.mark.case("H09", "C12")
+async def test_with_several_processes_a_host_is_asked_so_often_by_each_and_no_more(
+    open_world: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/guide/postgres.md says of keys that strangers name: not counted together, for nothing is written."""
+    monkeypatch.setattr(limits, "INTRODUCTIONS", 3)
+    processes = 2
+    async with open_world(LYON) as world:
+        lyon = world[LYON]
+        identifiers = [
+            Identifier(
+                store=lyon.instance.store,
+                lookup=lyon.instance.lookup,
+                levels=lyon.instance.levels,
+                here=lyon.instance.here,
+            )
+            for _ in range(processes)
+        ]
+        Stranger(world, "victim.test")
+        refused = 0
+        for number in range(12):
+            for place, identifier in enumerate(identifiers):
+                with pytest.raises(MedfedError) as told:
+                    await identifier.fetch(f"https://victim.test/nobody/{place}-{number}")
+                refused += told.type is TooMany
+        assert refused == 12 * processes - 3 * processes
+        assert len(world.internet.sent_to("victim.test")) == 3 * processes
 
 
 @pytest.mark.case("H09")

@@ -258,6 +258,55 @@ def test_a_boost_brings_a_post_to_who_follows_the_booster(way: Way) -> None:
     eventually(boosted, "the boost is in the reader's home")
 
 
+_BY_ASKING = {"always": ["author"], "with_approval": ["public"]}
+_BY_FOLLOWERS = {"always": ["author", "followers"], "with_approval": []}
+_DONE = {"favourite": "favourited", "reblog": "reblogged"}
+
+
+def _counted(member: Member, of: Mapping[str, Any], deed: str) -> int:
+    return int(status(member, of)[f"{deed}s_count"])
+
+
+def _limits(rule: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"can_favourite": rule, "can_reply": rule, "can_reblog": rule}
+
+
+@pytest.mark.parametrize(
+    ("deed", "answer"), [("favourite", "authorize"), ("favourite", "reject"), ("reblog", "reject")]
+)
+def test_what_an_author_has_to_agree_to_counts_when_they_do(
+    friends: tuple[Member, Member], deed: str, answer: str
+) -> None:
+    """GoToSocial 0.20 answers 404 to its own people who authorise a boost: it looks for an answer in its place."""
+    ada, gino = friends
+    text = f"À voir : {deed}, {answer}"
+    said = gino.post("/api/v1/statuses", status=text, interaction_policy=_limits(_BY_ASKING))
+    heard = ada.sees(said["uri"])
+    ada.post(f"/api/v1/statuses/{heard['id']}/{deed}")
+
+    def asked() -> Any:
+        waiting = gino.get("/api/v1/interaction_requests?favourites=true&replies=true&reblogs=true")
+        return next((each for each in waiting if each["status"]["uri"] == said["uri"]), None)
+
+    request = eventually(asked, f"{deed} waits for its author")
+    assert (_counted(ada, heard, deed), status(ada, heard)[_DONE[deed]]) == (0, True)
+    gino.post(f"/api/v1/interaction_requests/{request['id']}/{answer}")
+    if answer == "authorize":
+        eventually(lambda: _counted(ada, heard, deed) == _counted(gino, said, deed) == 1, f"{deed} counts")
+    else:
+        eventually(lambda: not status(ada, heard)[_DONE[deed]], f"{deed} is undone")
+        assert _counted(gino, said, deed) == 0
+
+
+@pytest.mark.parametrize("deed", ["favourite", "reblog"])
+def test_what_followers_may_do_counts_at_once(friends: tuple[Member, Member], deed: str) -> None:
+    ada, gino = friends
+    said = gino.post("/api/v1/statuses", status=f"Pour vous : {deed}", interaction_policy=_limits(_BY_FOLLOWERS))
+    heard = ada.sees(said["uri"])
+    ada.post(f"/api/v1/statuses/{heard['id']}/{deed}")
+    eventually(lambda: _counted(ada, heard, deed) == _counted(gino, said, deed) == 1, f"{deed} counts on both sides")
+
+
 def test_a_poll_is_voted_on_across(way: Way) -> None:
     said, heard = way.says("Biopsie ?", poll={"options": ["Oui", "Non"], "expires_in": 3600, "multiple": False})
     assert [option["title"] for option in heard["poll"]["options"]] == ["Oui", "Non"]

@@ -16,7 +16,7 @@ class Desk:
         self.now = 1_000
         self.text = "before"
         self.read = 0
-        self.memory: Remembered[str] = Remembered(
+        self.memory: Remembered[str, str] = Remembered(
             store, lambda: self.now, channels=("papers",), kept_for=10_000, most=2
         )
 
@@ -84,8 +84,10 @@ async def test_what_could_not_be_read_is_tried_again(store: Store) -> None:
     assert await desk.ask() == "before"
 
 
-async def test_it_keeps_no_more_than_it_may(store: Store) -> None:
+async def test_it_keeps_no_more_than_it_may_and_what_was_used_last(store: Store) -> None:
     desk = Desk(store)
-    for name in "abcb":
+    read = []
+    for name in "abacab":
         await desk.ask(name)
-    assert desk.read == 4
+        read.append(desk.read)
+    assert read == [1, 2, 2, 3, 3, 4]

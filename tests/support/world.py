@@ -190,7 +190,7 @@ class Site:
         """A member likes a post that this instance has, or takes that back."""
         member, own = await self.member(username), await self.copy_of(post)
         async with self.instance.store.transaction("like") as tx:
-            await (react.unlike if undo else react.like)(tx, self.instance.here, member, own)
+            await (react.unlike if undo else react.like)(tx, self.instance.here, self.instance.levels, member, own)
 
     async def boosts(self, username: str, post: Post, *, undo: bool = False) -> None:
         """A member boosts a post that this instance has, or takes that back."""

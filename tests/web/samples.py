@@ -494,6 +494,15 @@ NOTICES: Final = (
     v.NotificationView(
         kind="follow_request", at=NOW - DAY, href="/@james", actor=JAMES, request_action="/follow-requests/3"
     ),
+    v.NotificationView(
+        kind="group_request",
+        at=NOW - 2 * DAY,
+        href="/groups/cardiologie",
+        actor=PAUL,
+        excerpt="Cardiologie, Lyon",
+        request_action="/groups/cardiologie",
+        request_by="7",
+    ),
     v.NotificationView(kind="attestation_offer", at=NOW - 3 * DAY, href="/verification", actor=SOCIETY),
     v.NotificationView(kind="poll", at=NOW - 4 * DAY, href="/@paul/502", excerpt="Montres connectées…"),
 )

@@ -158,5 +158,24 @@ async def test_of_a_closed_group_strangers_see_the_handle_and_nothing_else(lyon:
     assert TITLE not in (await helene.get("/groups")).text
 
 
+async def test_moderators_find_who_asks_among_their_notifications_and_answer_there(lyon: Site) -> None:
+    await a_closed_group(lyon, moderator="chef")
+    helene, chef, gris = [await visitor(lyon, name) for name in ("helene", "chef", "gris")]
+    for answer, joined in (("refuse", 404), ("accept", 200)):
+        await helene.post("/@rcp", {"do": "follow"})
+        told = await chef.get("/notifications?lang=fr")
+        assert "demande à rejoindre votre groupe" in told.text
+        assert TITLE in told.text
+        account = await lyon.find("helene")
+        assert account is not None
+        assert f'name="account" value="{account.id}"' in told.text
+        assert TITLE not in (await gris.get("/notifications")).text
+        refused = await gris.post("/groups/rcp", {"do": answer, "account": str(account.id)})
+        assert refused.status == 403
+        assert (await chef.post("/groups/rcp", {"do": answer, "account": str(account.id)})).status == 303
+        assert TITLE not in (await chef.get("/notifications")).text
+        assert (await helene.get("/groups/rcp")).status == joined
+
+
 async def _status(browser: Browser, url: str) -> int:
     return (await browser.get(url)).status

@@ -1,5 +1,7 @@
 """Quoting on the pages: from the button to the quote, what its author decides, and how that is taken back."""
 
+from medfed.storage import posts
+from tests.support.stranger import PUBLIC, Stranger
 from tests.support.world import a_world
 from tests.web.browser import visitor
 
@@ -70,3 +72,31 @@ async def test_the_buttons_that_an_author_does_not_want_are_not_there() -> None:
         page = (await blanc.get(f"/@dr-roy/{post.id}")).text
         assert 'name="in_reply_to"' in page
         assert f"/compose?quote={post.id}" in page
+
+
+async def test_a_relay_that_its_author_has_to_agree_to_says_so_to_who_made_it_alone() -> None:
+    async with a_world("lyon.test") as world:
+        lyon = world["lyon.test"]
+        roy, blanc = await visitor(lyon, "dr-roy"), await visitor(lyon, "dr-blanc")
+        await lyon.follows("dr-blanc", "dr-roy")
+        me = (await lyon.member("dr-roy")).uri
+        alice = Stranger(world, "good.test").person("alice")
+        asked = {"manualApproval": [PUBLIC]}
+        note = alice.note(
+            "<p>À faire circuler</p>", cc=[me], interactionPolicy={"canAnnounce": asked, "canLike": asked}
+        )
+        assert await alice.tells(lyon, alice.create(note)) == "done: stored"
+        async with lyon.instance.store.view() as view:
+            post = await posts.find_by_uri(view, note["id"])
+        assert post is not None
+        for do in ("relay", "useful"):
+            assert (await roy.post(f"/posts/{post.id}", {"do": do})).status == 303
+        waits = "Vous seul voyez que vous l’avez relayé"
+        mine = await roy.get("/?lang=fr")
+        assert "À faire circuler" in mine.text
+        assert waits in mine.text
+        assert "À faire circuler" not in (await blanc.get("/")).text
+        await world.settle()
+        await alice.tells(lyon, alice.activity("Accept", alice.home.heard("Announce")[-1]["id"]))
+        assert waits not in (await roy.get("/?lang=fr")).text
+        assert "À faire circuler" in (await blanc.get("/")).text

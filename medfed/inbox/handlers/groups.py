@@ -16,7 +16,7 @@ from medfed.kernel.errors import PolicyRefusal
 from medfed.posts import react
 from medfed.posts.closed import tell_members
 from medfed.storage import groups, posts, relations
-from medfed.storage.database import Transaction
+from medfed.storage.database import Transaction, View
 
 _APPLIED: Final[dict[str, Handler]] = {
     "Update": about_posts.update,
@@ -40,7 +40,18 @@ async def passed_on(tx: Transaction, use: Handling, admitted: Admitted, resolved
         return f"nothing to do: passed on {activity.what}"
     if admitted.level is Level.LIMITED and not await relations.has_local_follower(tx, admitted.actor.id):
         raise PolicyRefusal("a limited peer, and nobody here follows")
-    return await apply(tx, use, _by(use, resolved.said_by.actor, resolved.said_by.activity), resolved)
+    said = _by(use, resolved.said_by.actor, resolved.said_by.activity)
+    if apply is about_reactions.like and resolved.post is not None and await _is_its_own(tx, admitted, resolved.post):
+        # Whether they may read it is for the group to know: we are not told who is in it elsewhere.
+        return await about_reactions.like_of(tx, use, said, resolved.post)
+    return await apply(tx, use, said, resolved)
+
+
+async def _is_its_own(view: View, admitted: Admitted, post: Post) -> bool:
+    """Whether a post is for the members of this closed group, which has it; its server may know who they are."""
+    group = admitted.actor
+    is_for_members = post.visibility == "group" and post.audience_uri == group.uri
+    return is_for_members and admitted.level is Level.TRUSTED and group.id in await groups.of_post(view, post.id)
 
 
 async def _brought(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:

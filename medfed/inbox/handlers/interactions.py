@@ -13,8 +13,9 @@ from medfed.kernel import limits
 from medfed.kernel.errors import Malformed, OriginMismatch
 from medfed.kernel.html import clean, neutralise, plain
 from medfed.posts import consents, quoting, read
-from medfed.storage import posts
+from medfed.storage import posts, reactions
 from medfed.storage.database import Transaction, View
+from medfed.storage.reactions import Liked
 
 
 async def request(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
@@ -69,38 +70,57 @@ def _target(instrument: Document, deed: Deed) -> str:
 
 
 async def accept(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
-    """An author lets a member quote or answer; a practitioner accepts an attestation; an actor lets a member follow."""
-    deed, post = await _asked(tx, use, admitted)
-    if post is None:
-        return await credentials.accept(tx, use, admitted, resolved)
-    # Until 0.20 GoToSocial's Accept was itself what shows that an answer may stand.
+    """An author lets a member quote, answer, like or boost; an attestation is accepted; or a member may follow."""
+    deed, about = await _asked(tx, use, admitted)
+    actor, here, levels = admitted.actor, use.here, use.levels
+    # Until 0.20 GoToSocial's Accept was itself what shows that an answer or a boost may stand.
     stamp = reference(admitted.activity.document.get("result")) or ("" if deed == "quote" else admitted.activity.id)
-    answered = consents.quote_accepted if deed == "quote" else consents.answer_accepted
-    return await answered(tx, use.here, use.levels, admitted.actor, post, stamp)
+    if isinstance(about, Liked):
+        return await consents.like_accepted(tx, here, levels, actor, about)
+    if about is None:
+        return await credentials.accept(tx, use, admitted, resolved)
+    match deed:
+        case "quote":
+            return await consents.quote_accepted(tx, here, levels, actor, about, stamp)
+        case "boost":
+            return await consents.boost_accepted(tx, here, levels, actor, about, stamp)
+        case _:
+            return await consents.answer_accepted(tx, here, levels, actor, about, stamp)
 
 
 async def reject(tx: Transaction, use: Handling, admitted: Admitted, resolved: Resolved) -> str:
-    """An author does not let a member quote or answer; a practitioner refuses an attestation; an actor a follower."""
-    deed, post = await _asked(tx, use, admitted)
-    if post is None:
+    """An author does not let a member quote, answer, like or boost; an attestation is refused; or a follower is."""
+    deed, about = await _asked(tx, use, admitted)
+    actor, here, levels = admitted.actor, use.here, use.levels
+    if isinstance(about, Liked):
+        return await consents.like_rejected(tx, here, levels, actor, about)
+    if about is None:
         return await credentials.reject(tx, use, admitted, resolved)
-    if deed == "quote":
-        return await consents.quote_rejected(tx, use.here, use.levels, admitted.actor, post)
-    return await consents.answer_rejected(tx, admitted.actor, post)
+    match deed:
+        case "quote":
+            return await consents.quote_rejected(tx, here, levels, actor, about)
+        case "boost":
+            return await consents.boost_rejected(tx, here, levels, actor, about)
+        case _:
+            return await consents.answer_rejected(tx, actor, about)
 
 
-async def _asked(view: View, use: Handling, admitted: Admitted) -> tuple[Deed, Post | None]:
-    """The member's post that an answer is about, and whether it wants to quote or to answer.
+async def _asked(view: View, use: Handling, admitted: Admitted) -> tuple[Deed, Post | Liked | None]:
+    """What a member did that an answer is about, and what they wanted to do with it.
 
-    By the id of our request to quote, by what that was for, or, of an answer to another post, by its own id.
+    By the id of our request to quote, by what that was for, or, of anything else, by its own id.
     """
     activity = admitted.activity
     uri = quoting.asked_for(activity.object_id)
     if not uri and activity.object is not None and type_of(activity.object) == "QuoteRequest":
         uri = reference(activity.object.get("instrument"))
-    deed: Deed = "quote" if uri else "reply"
-    uri = uri or activity.object_id
+    is_quote, uri = bool(uri), uri or activity.object_id
     post = await posts.find_by_uri(view, uri) if use.here.uris.is_ours(uri) else None
-    if post is None or not post.local or post.is_boost or (deed == "reply" and post.in_reply_to_id is None):
-        return deed, None
-    return deed, post
+    ours = post if post is not None and post.local else None
+    if is_quote:
+        return "quote", ours if ours is not None and not ours.is_boost else None
+    if ours is None:
+        return "like", await reactions.of_member(view, uri) if use.here.uris.is_ours(uri) else None
+    if ours.is_boost:
+        return "boost", ours
+    return "reply", ours if ours.in_reply_to_id is not None else None

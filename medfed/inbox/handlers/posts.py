@@ -10,7 +10,7 @@ from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.clock import DAY
 from medfed.kernel.errors import OriginMismatch, PolicyRefusal
-from medfed.posts import consents, featured, read, receive
+from medfed.posts import closed, consents, featured, read, receive
 from medfed.posts.carry import carry
 from medfed.posts.forward import Letter, forward
 from medfed.posts.gather import tell_of_answer
@@ -30,7 +30,7 @@ async def create(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
         return "nothing to create"
     parent = await _parent(tx, said)
     if said.is_vote and parent is not None and parent.kind == "Question":
-        if not await read.may(tx, use.here, admitted.actor, parent):
+        if not await closed.may_act(tx, use.here, use.levels, admitted.actor, parent):
             raise PolicyRefusal("whoever may not read a question cannot answer it")
         counted = await receive.vote(tx, use.here, admitted.actor, said, parent)
         return "vote counted" if counted else "vote not counted"
@@ -74,7 +74,7 @@ async def poll_vote(tx: Transaction, use: Handling, admitted: Admitted, _resolve
 
 
 def _letter(admitted: Admitted) -> Letter:
-    return Letter(actor=admitted.actor, activity=admitted.activity, body=admitted.body)
+    return Letter(actor=admitted.actor, activity=admitted.activity, body=admitted.body, proven=admitted.proven)
 
 
 async def _parent(view: View, said: PeerPost) -> Post | None:
@@ -140,7 +140,7 @@ async def update(tx: Transaction, use: Handling, admitted: Admitted, resolved: R
     if not await receive.revise(tx, use.here, post, admitted.actor, said, resolved.around):
         return "nothing newer"
     document = admitted.activity.document
-    await pass_on_about(tx, use.here, post, admitted.actor, document, brings=True)
+    await pass_on_about(tx, use.here, use.levels, post, admitted.actor, document, brings=True)
     await forward(tx, use.here, use.levels, _letter(admitted), post)
     return "revised"
 
@@ -175,7 +175,7 @@ async def delete(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
     if post.account_id != admitted.actor.id:
         raise OriginMismatch("only its author deletes a post")
     document = admitted.activity.document
-    await pass_on_about(tx, use.here, post, admitted.actor, document, withdraws=True)
+    await pass_on_about(tx, use.here, use.levels, post, admitted.actor, document, withdraws=True)
     await forward(tx, use.here, use.levels, _letter(admitted), post)
     await receive.erase(tx, use.here, post, admitted.actor)
     return "erased"

@@ -10,7 +10,7 @@ from medfed.inbox.handlers import relations as relating
 from medfed.inbox.handling import Handling
 from medfed.inbox.resolve import Resolved
 from medfed.kernel.errors import PolicyRefusal
-from medfed.posts import consents, react, read
+from medfed.posts import closed, consents, react
 from medfed.posts.pass_on import pass_on_about
 from medfed.storage import emojis, groups, posts, reactions, relations
 from medfed.storage.database import Transaction, View
@@ -19,8 +19,11 @@ from medfed.storage.database import Transaction, View
 async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
     """A peer's actor finds a post useful, or reacts to it with an emoji."""
     post = await _reachable(tx, use, admitted)
-    if post is None:
-        return "no such post"
+    return await like_of(tx, use, admitted, post) if post is not None else "no such post"
+
+
+async def like_of(tx: Transaction, use: Handling, admitted: Admitted, post: Post) -> str:
+    """An actor, who may read a post, finds it useful, or reacts to it with an emoji."""
     if await posts.tombstone(tx, admitted.activity.id, admitted.actor.uri) is not None:
         return "was undone already"
     if not await _is_let(tx, use, admitted, post, "like"):
@@ -36,7 +39,7 @@ async def like(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Re
     )
     if not added:
         return "was liked already"
-    await pass_on_about(tx, use.here, post, admitted.actor, admitted.activity.document)
+    await pass_on_about(tx, use.here, use.levels, post, admitted.actor, admitted.activity.document)
     return "liked"
 
 
@@ -48,7 +51,7 @@ async def dislike(tx: Transaction, use: Handling, admitted: Admitted, _resolved:
 async def undo_dislike(tx: Transaction, use: Handling, admitted: Admitted, _resolved: Resolved) -> str:
     """A vote against a post is taken back: nothing here, but the hosts of a group's members count it."""
     undone = await posts.find_by_uri(tx, reference((admitted.activity.object or {}).get("object")))
-    may = undone is not None and await read.may(tx, use.here, admitted.actor, undone)
+    may = undone is not None and await closed.may_act(tx, use.here, use.levels, admitted.actor, undone)
     return await _voted_down(tx, use, admitted, undone if may else None)
 
 
@@ -134,14 +137,14 @@ async def _voted_down(tx: Transaction, use: Handling, admitted: Admitted, post: 
     if post is None:
         return "no such post"
     liked = await react.unliked(tx, admitted.actor, post) if admitted.activity.kind == "Dislike" else None
-    await pass_on_about(tx, use.here, post, admitted.actor, admitted.activity.document)
+    await pass_on_about(tx, use.here, use.levels, post, admitted.actor, admitted.activity.document)
     return "votes against it are not counted" if liked is None else "unliked"
 
 
 async def _unliked(tx: Transaction, use: Handling, admitted: Admitted, post_id: int, emoji: str) -> str:
     post = await posts.get(tx, post_id)
     await react.unliked(tx, admitted.actor, post, emoji)
-    await pass_on_about(tx, use.here, post, admitted.actor, admitted.activity.document)
+    await pass_on_about(tx, use.here, use.levels, post, admitted.actor, admitted.activity.document)
     return "unliked"
 
 
@@ -150,4 +153,4 @@ async def _reachable(view: View, use: Handling, admitted: Admitted) -> Post | No
     post = await posts.find_by_uri(view, admitted.activity.object_id)
     if post is None or post.is_boost:
         return None
-    return post if await read.may(view, use.here, admitted.actor, post) else None
+    return post if await closed.may_act(view, use.here, use.levels, admitted.actor, post) else None

@@ -21,7 +21,7 @@ async def follow(tx: Transaction, use: Handling, admitted: Admitted, _resolved: 
         return "no such member"
     if await posts.tombstone(tx, admitted.activity.id, admitted.actor.uri) is not None:
         return "was undone already"
-    group = await groups.find(tx, target.id) if target.kind == "Group" else None
+    group = await groups.of_account(tx, target)
     if group is not None and group.closed and admitted.level is not Level.TRUSTED:
         await relating.refuse(tx, use.here, target, admitted.actor, admitted.activity.id)
         return "rejected: a closed group, and a peer that is not trusted"

@@ -308,6 +308,7 @@ CREATE TABLE reaction (
     id         BIGINT NOT NULL UNIQUE,
     emoji      TEXT NOT NULL DEFAULT '',            -- '' is a plain like; custom ones are :shortcode:
     emoji_id   BIGINT,                              -- the picture of a custom one
+    held       SMALLINT NOT NULL DEFAULT 0,         -- a member's, until the author of the post agrees
     PRIMARY KEY (post_id, account_id, emoji)
 );
 CREATE INDEX reaction_by_account ON reaction (account_id, id);
@@ -387,10 +388,12 @@ CREATE TABLE notification (
     kind       TEXT NOT NULL,                       -- mention, reblog, favourite, follow, follow_request, poll, update …
     from_id    BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     post_id    BIGINT REFERENCES post (id) ON DELETE CASCADE,
+    group_id   BIGINT REFERENCES account (id) ON DELETE CASCADE,    -- which group somebody asks to join
     created_at BIGINT NOT NULL
 );
 CREATE INDEX notification_by_account ON notification (account_id, id);
 CREATE INDEX notification_by_post ON notification (post_id);
+CREATE INDEX notification_by_group ON notification (group_id) WHERE group_id IS NOT NULL;
 
 CREATE TABLE marker (
     account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
@@ -459,6 +462,12 @@ CREATE TABLE peer_usage (                           -- what hosts sent us, day b
     activities BIGINT NOT NULL,
     bytes      BIGINT NOT NULL,
     PRIMARY KEY (host, day)
+);
+
+CREATE TABLE share (                                -- what others have taken of something of ours, for a while
+    name  TEXT PRIMARY KEY,                         -- of what, and whose share
+    since BIGINT NOT NULL,                          -- the first of those counted
+    used  BIGINT NOT NULL
 );
 
 CREATE TABLE missing_inbox (                        -- inboxes that answer 404
@@ -729,4 +738,10 @@ CREATE TABLE audit (
     detail   TEXT NOT NULL,                         -- JSON, never content
     previous TEXT NOT NULL,
     hash     TEXT NOT NULL                          -- SHA-256 over previous and this row
+);
+
+-- When a worker of this instance, in whatever process, was last at work: readiness reads it.
+CREATE TABLE heartbeat (
+    id BIGINT PRIMARY KEY,                          -- 1: there is one row
+    at BIGINT NOT NULL
 );

@@ -56,7 +56,9 @@ class NotificationView:
     excerpt: str = ""
     unread: bool = False
     request_action: str | None = None
-    """Where a follow request is accepted or refused."""
+    """Where a request is accepted or refused."""
+    request_by: str = ""
+    """Who asks, where its address does not say so."""
 
     @property
     def icon(self) -> str:

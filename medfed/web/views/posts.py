@@ -116,7 +116,7 @@ class PostView:
     can_relay: bool = False
     """Absent, not grey, when the audience forbids it, or the author."""
     held: str = ""
-    """Its author's answer that nobody else sees: waiting, or refused."""
+    """Its author's answer that nobody else sees: waiting, or refused; or relay, when only the relay waits."""
     can_react: bool = True
     can_answer: bool = True
     can_quote: bool = False
