@@ -42,6 +42,8 @@ STOP_SECONDS: Final = 10
 CONNECTIONS: Final = 2_000
 FILES: Final = 16_384
 _WAITING: Final = 2_048
+_GARBAGE: Final = 10_000
+"""New objects after which cycles are looked for; what one request makes is not more than a tenth of that."""
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -99,6 +101,7 @@ async def _serve(
         app = build_app(instance, worker=Worker(instance) if work else None)
         server = _Server(configured(app, host, port, fd))
         gc.freeze()  # what is there by now stays: the collector need not look at it again
+        gc.set_threshold(_GARBAGE)
         async with _door(instance):
             await server.serve()
 

@@ -198,7 +198,7 @@ def _tokens(html: str) -> Iterator[str | _Tag]:
             at = end
             if match.lastindex is None:
                 continue
-            tag = _usual_tag(match[0]) if end - start <= _USUAL_LENGTH else _tag(match[0])
+            tag = (_usual_tag if end - start <= _USUAL_LENGTH else _tag)(*match.groups())
             if tag.drops:
                 closing = re.compile(rf"</{tag.name}[\s/>]", re.IGNORECASE).search(html, at)
                 at = len(html) if closing is None else closing.start()
@@ -209,8 +209,7 @@ def _tokens(html: str) -> Iterator[str | _Tag]:
             return
 
 
-def _tag(markup: str) -> _Tag:
-    close, name, attributes = _MARKUP.fullmatch(markup).groups()  # type: ignore[union-attr]  # it was found by it
+def _tag(close: str, name: str, attributes: str) -> _Tag:
     name = name.lower()
     closes, kept = bool(close), _RENAMED.get(name, name)
     if kept not in _TAGS:
