@@ -76,7 +76,7 @@ def test_nothing_secret_is_compared_by_an_operator_that_stops_at_the_first_diffe
 
 @pytest.mark.case("C19")
 def test_the_comparison_in_constant_time_is_made_in_three_places() -> None:
-    """Texts in kernel.secrets, where no letter of a stranger's can make it raise; digests and what seals a backup are bytes."""
+    """Texts in kernel.secrets, where no letter of a stranger's can make it raise; digests and seals are bytes."""
     places = {
         path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if "compare_digest" in path.read_text()
     }
