@@ -34,11 +34,6 @@ class SignedRequest:
     body: bytes = b""
     _named: dict[str, list[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
-        """Sort the headers by their names: a signature is read by asking for some, again and again."""
-        for name, value in self.headers:
-            self._named.setdefault(name, []).append(value.strip(" \t"))
-
     @classmethod
     def outgoing(cls, method: str, url: str, body: bytes = b"") -> "SignedRequest":
         """A request to be signed. `url` is absolute; its fragment is left out. Raises ValueError."""
@@ -51,6 +46,9 @@ class SignedRequest:
 
     def values(self, name: str) -> list[str]:
         """Every value of a header, in order, without the white space around it."""
+        if not self._named:  # a signature is read by asking for some of them again and again
+            for header, value in self.headers:
+                self._named.setdefault(header, []).append(value.strip(" \t"))
         return self._named.get(name, [])
 
     @property

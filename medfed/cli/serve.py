@@ -100,8 +100,7 @@ async def _serve(
             say(f"WARNING: {warning}")
         app = build_app(instance, worker=Worker(instance) if work else None)
         server = _Server(configured(app, host, port, fd))
-        gc.freeze()  # what is there by now stays: the collector need not look at it again
-        gc.set_threshold(_GARBAGE)
+        _collect_less()
         async with _door(instance):
             await server.serve()
 
@@ -125,8 +124,15 @@ def _door(instance: Instance) -> AbstractAsyncContextManager[None]:
     return remote.listening(socket, partial(actions.answer, instance))
 
 
+def _collect_less() -> None:
+    """What is there by now stays: the collector need not look at it again, nor as often at what comes."""
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
+
+
 async def _work(settings: Settings) -> None:
     async with _opened(settings) as instance, _door(instance):
+        _collect_less()
         stopped = asyncio.Event()
         for number in _STOPPING:
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -75,6 +75,8 @@ class Deliverer:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._busy: dict[str, _UnderWay] = {}
+        """Lanes that are under way, the oldest first."""
+        self._doubtful = 0
         self._resting: dict[str, Millis] = {}
         """Lanes that are left alone for a while, and until when: another process has them, or they failed oddly."""
         self._found: deque[Due] = deque()
@@ -109,7 +111,7 @@ class Deliverer:
         if time.monotonic() >= self._found_until:
             return []
         not_now = frozenset(self._not_now())
-        doubtful = DOUBTFUL_LANES - sum(lane.doubtful for lane in self._busy.values())
+        doubtful = DOUBTFUL_LANES - self._doubtful
         chosen: list[Due] = []
         while self._found and len(chosen) < room:
             lane = self._found.popleft()
@@ -134,8 +136,13 @@ class Deliverer:
     def _room(self) -> int:
         """How many lanes may be started: those that a slow host keeps open for long take no place but the last."""
         quick = time.monotonic() - SLOW_AFTER
-        counted = sum(lane.since > quick for lane in self._busy.values() if not lane.doubtful)
-        return min(LANES - counted, MOST_LANES - len(self._busy))
+        lanes = self._busy.values()
+        oldest = next(iter(lanes), None)
+        if oldest is None or (oldest.since > quick and not self._doubtful):
+            counted = len(lanes)  # asked whenever a lane ends, and mostly none of them is slow
+        else:
+            counted = sum(lane.since > quick for lane in lanes if not lane.doubtful)
+        return min(LANES - counted, MOST_LANES - len(lanes))
 
     def _not_now(self) -> list[str]:
         """Hosts that are delivered to already, here or elsewhere, or whose lane has just failed."""
@@ -155,10 +162,11 @@ class Deliverer:
     def _start(self, lane: Due, first: Delivery, peer: Peer | None) -> None:
         task = asyncio.create_task(self._lane(lane, first, peer), name=f"lane {lane.host}")
         self._busy[lane.host] = _UnderWay(task=task, since=time.monotonic(), doubtful=lane.doubtful)
+        self._doubtful += lane.doubtful
         task.add_done_callback(partial(self._free, lane.host))
 
     def _free(self, host: str, done: asyncio.Task[None]) -> None:
-        self._busy.pop(host, None)
+        self._doubtful -= self._busy.pop(host).doubtful
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("lane %s failed", host, exc_info=error)
             self._resting[host] = self._instance.here.now() + STEPS[1]
