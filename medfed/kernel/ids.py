@@ -17,7 +17,7 @@ class Ids:
         self._last = 0
         self._chance = random.Random()  # noqa: S311 - keeps processes apart; an id is no secret
         self._turn = threading.Lock()
-        """Transactions that share a commit run in the database's thread."""
+        """An id is minted once, whichever thread asks."""
 
     def follow(self, last: int) -> None:
         """Mint nothing that is not greater than `last`, whatever the clock says: it may have been set back."""

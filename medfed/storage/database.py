@@ -153,8 +153,8 @@ class Store(ABC):
         """Run `work` in a write transaction shared with other arrivals, and return only after its commit.
 
         One arrival that raises does not touch the others. `work` must await nothing but its Transaction: on
-        SQLite it runs in the writer's thread, and awaiting anything else raises Misused. Where an engine has
-        several writers it may be run again, at most three times, after a Contended.
+        SQLite nobody else has a turn between two of its statements, and awaiting anything else raises Misused.
+        Where an engine has several writers it may be run again, at most three times, after a Contended.
         """
 
     @abstractmethod
