@@ -228,6 +228,7 @@ class SqliteStore(Store):
         except StorageDown as error:
             batch.fail(error)
         except BaseException:
+            batch.give_up()
             batch.fail(StorageDown("the shared commit was broken off"))
             batch.tell()
             raise

@@ -15,7 +15,7 @@ from medfed.storage.database import (
     Transaction,
 )
 from medfed.storage.sqlite_transaction import SqliteTransaction
-from medfed.storage.sqlite_wire import Inline, Wire, begin, begin_at_once, translated
+from medfed.storage.sqlite_wire import Inline, Wire, begin, begin_at_once
 
 T = TypeVar("T")
 
@@ -80,7 +80,11 @@ class Batch:
 
     async def run(self, wire: Wire) -> None:
         """Everything up to and with the commit. Raises StorageDown when nothing of it was kept."""
-        tx = SqliteTransaction(Inline(await _begun(wire)), "arrivals", begun=True)
+        try:
+            tx = SqliteTransaction(Inline(await _begun(wire)), "arrivals", begun=True)
+        except StorageDown:
+            self.give_up()
+            raise
         try:
             await self._attempt_all(tx)
             await self._commit(tx, wire)
@@ -112,6 +116,11 @@ class Batch:
                 now = time.monotonic()
                 pause = now + SLICE_SECONDS
 
+    def give_up(self) -> None:
+        """Whoever still waits for a turn shares what becomes of the others."""
+        self.kept += self.waiting
+        self.waiting.clear()
+
     def fail(self, error: StorageDown) -> None:
         """There was no commit."""
         for arrival in self.kept:
@@ -131,9 +140,9 @@ async def _begun(wire: Wire) -> sqlite3.Connection:
     try:
         if raw is not None and begin_at_once(raw):
             return raw
-    except sqlite3.Error as error:
-        raise translated(error) from error
-    await wire.insist(begin)
+        await wire.insist(begin)
+    except (sqlite3.Error, MedfedError) as error:
+        raise StorageDown(f"cannot begin to write: {error}") from error
     if wire.resting is None:
         raise Misused("somebody uses the writing connection out of turn")
     return wire.resting

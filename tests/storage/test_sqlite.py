@@ -169,6 +169,27 @@ async def test_the_event_loop_goes_on_while_another_program_holds_the_lock(serve
     other.close()
 
 
+@pytest.mark.case("X08")
+async def test_who_arrives_while_the_lock_is_held_for_too_long_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (sqlite_wire, sqlite):
+        monkeypatch.setattr(module, "BUSY_TIMEOUT_MS", 100)
+    monkeypatch.setattr(sqlite_wire, "PRAGMAS", {**sqlite_wire.PRAGMAS, "busy_timeout": 100})
+    store = await SqliteStore.open(tmp_path / "medfed.db")
+    await a_shelf(store)
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    arriving = [asyncio.create_task(_arrive(store, number)) for number in range(3)]
+    for each in arriving:
+        with pytest.raises(StorageDown, match="cannot begin to write"):
+            await asyncio.wait_for(each, 5)
+    other.execute("ROLLBACK")
+    other.close()
+    assert await _arrive(store, 1) == 1
+    await store.aclose()
+
+
 async def test_arrivals_wait_for_a_transaction_that_was_given_up(served: SqliteStore) -> None:
     started = asyncio.Event()
 
