@@ -78,8 +78,6 @@ def _quotes(data: bytes) -> int:
 
     Two for each; so more than the tree needs when a key that came again has displaced a member.
     """
-    if b"\\" not in data:
-        return data.count(b'"')
     if b"\\\\" not in data:  # then each escaped quotation mark is one, and nothing need be copied
         return data.count(b'"') - data.count(b'\\"')
     return _without_escapes(data).count(b'"')

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from medfed.cli.actions import config_of
-from medfed.cli.output import failures, json_option, say, show
+from medfed.cli.output import failures, json_option, new_file, say, show
 from medfed.kernel.age import Identity, parse_identities
 from medfed.kernel.errors import Malformed, Misconfigured
 
@@ -33,14 +33,7 @@ def backup_key(config: str, file: Path | None, *, as_json: bool) -> None:
 
 def keep_key(path: Path, identity: Identity) -> None:
     """Write a key to its file, for this user only. Raises Misconfigured."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise Misconfigured(f"{path} exists already; it is not overwritten") from None
-    except OSError as error:
-        raise Misconfigured(f"the key file {path} cannot be written: {error.strerror}") from None
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+    with new_file(path) as file:
         file.write(f"# opens backups of medfed that were encrypted to\n# {identity.recipient}\n{identity.reveal()}\n")
         file.flush()
         os.fsync(file.fileno())

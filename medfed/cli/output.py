@@ -1,14 +1,16 @@
 """How commands speak: data to stdout, everything else to stderr, one sentence for what failed."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from pathlib import Path
+from typing import IO, Any, Final, TypeVar
 
 import click
 
-from medfed.kernel.errors import MedfedError
+from medfed.kernel.errors import MedfedError, Misconfigured
 from medfed.kernel.observe import escaped
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,6 +53,18 @@ def json_option(function: F) -> F:
 def say(sentence: str) -> None:
     """Tell the operator something that is not data."""
     click.echo(sentence, err=True)
+
+
+def new_file(path: Path) -> IO[str]:
+    """Open a file that must not exist, for this user only, and make its folder. Raises Misconfigured."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Misconfigured(f"{path} exists already; it is not overwritten") from None
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be written: {error.strerror}") from None
+    return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 def confirm(question: str, *, yes: bool) -> None:

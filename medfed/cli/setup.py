@@ -17,7 +17,7 @@ from medfed import settings as configuration
 from medfed.accounts.register import new_keys, register_instance_actor
 from medfed.cli.actions import config_of, load
 from medfed.cli.backup_key import BACKUP_KEY, keep_key, read_key
-from medfed.cli.output import failures, json_option, say, show
+from medfed.cli.output import failures, json_option, new_file, say, show
 from medfed.domain.accounts import is_authority
 from medfed.instance import Instance, key_path, open_instance
 from medfed.kernel.age import Identity, Recipient
@@ -164,15 +164,8 @@ def configuration_text(*, domain: str, name: str, public_url: str, data_dir: str
 
 def _written(path: Path, text: str, undo: ExitStack) -> Settings:
     """Write the file, which must not exist, and read it as every other command will."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise Misconfigured(f"{path} exists already; it is not overwritten") from None
-    except OSError as error:
-        raise Misconfigured(f"{path} cannot be written: {error.strerror}") from None
-    undo.callback(_remove, path)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with new_file(path) as file:
+        undo.callback(_remove, path)
         file.write(text)
     return configuration.load(path, os.environ)
 
@@ -204,12 +197,8 @@ def _make_key(path: Path, undo: ExitStack) -> None:
         except (OSError, ValueError) as error:
             raise Misconfigured(f"the key file {path} cannot be used: {error}") from None
         return
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Misconfigured(f"the key file {path} cannot be written: {error.strerror}") from None
-    undo.callback(_remove, path)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+    with new_file(path) as file:
+        undo.callback(_remove, path)
         file.write(secrets.token_hex(KEY_BYTES) + "\n")
         file.flush()
         os.fsync(file.fileno())
